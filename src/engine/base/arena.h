@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * arena.h — memory with a budget: a quota counts, an arena hands out.
+ *
+ * Every allocation that a module or a guest can cause goes through a quota, so that hostile input
+ * meets WASM_E_QUOTA and not the machine's limits. An arena is a list of chunks that are freed
+ * together; what a module owns lives in its arena and dies with it. quota_realloc is for the few
+ * things that grow and shrink by themselves (a table, a translator's stacks).
+ *
+ * Threads: a quota and its arenas belong to one thread at a time.
+ */
+#ifndef WASMSERVE_ARENA_H
+#define WASMSERVE_ARENA_H
+
+#include "engine.h"
+
+typedef struct quota {
+    size_t limit; /* bytes; SIZE_MAX: none */
+    size_t used;
+    size_t peak;
+    bool refused; /* it was this limit that said no, not the system */
+} quota;
+
+void quota_init(quota *q, size_t limit); /* limit 0: none */
+/* Resizes a block of old_size bytes (NULL, 0 for a new one) to new_size, contents kept, new bytes
+ * not zeroed. NULL if the quota or the system refuses; the old block stays valid then.
+ * new_size 0 frees and returns NULL. */
+void *quota_realloc(quota *q, void *block, size_t old_size, size_t new_size);
+void quota_free(quota *q, void *block, size_t size); /* NULL is allowed */
+/* After an allocation failed: WASM_E_QUOTA or WASM_E_NO_MEMORY, put into the report (NULL allowed)
+ * with the number that was met. */
+wasm_status quota_fail(const quota *q, wasm_report *report);
+
+typedef struct arena_chunk arena_chunk;
+typedef struct arena {
+    quota *quota;
+    arena_chunk *chunks;
+    uint8_t *next, *end;
+    size_t allocated; /* bytes taken from the quota */
+} arena;
+
+void arena_init(arena *a, quota *q);
+void arena_release(arena *a); /* frees all; the arena may be used again */
+/* Zeroed, aligned to 16. NULL when the quota or the system refuses, or when the product overflows.
+ * count*size of 0 gives a unique non-NULL pointer. */
+void *arena_alloc(arena *a, size_t count, size_t size);
+#define ARENA_NEW(a, type)          ((type *)arena_alloc((a), 1, sizeof(type)))
+#define ARENA_ARRAY(a, type, count) ((type *)arena_alloc((a), (count), sizeof(type)))
+/* A copy of length bytes plus a terminating 0. */
+char *arena_copy(arena *a, const void *bytes, size_t length);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * instr.h — one instruction with its immediates, out of the bytes (specification §5.4).
+ *
+ * The one place that knows how instructions are encoded, driven by the imm column of opcodes.def.
+ * It checks the encoding and the feature; whether indices exist and types fit is the validator's
+ * work.
+ *
+ * Memory: items points into the borrowed bytes. Threads: no shared state.
+ */
+#ifndef WASMSERVE_INSTR_H
+#define WASMSERVE_INSTR_H
+
+#include "cursor.h"
+#include "isa.h"
+
+#define INSTR_NO_TYPE UINT32_MAX
+
+/* Members that the op's immediates do not fill are 0, but items, which then has no value. */
+typedef struct instr {
+    isa_op op;
+    uint64_t offset; /* of the opcode in the file */
+    uint32_t index;  /* the only or first index; BLOCK: the type index, or INSTR_NO_TYPE */
+    uint32_t index2; /* the second index */
+    uint64_t value;  /* I32 (zero-extended), I64, F32 and F64 bits */
+    uint64_t mem_offset;
+    uint32_t align;    /* log2 */
+    wasm_valtype type; /* BLOCK without a type index: its result, 0 for none; HEAP_TYPE */
+    uint32_t count;    /* LABELS: without the default; TYPES */
+    cursor items;      /* LABELS: count + 1 labels; TYPES: count value types */
+} instr;
+
+/* Reads the next instruction. ILLEGAL_OPCODE, FEATURE, MEMOP_FLAGS and what reading numbers and
+ * types can meet. */
+wasm_status instr_next(cursor *c, instr *out);
+
+/* The next of items: a label, after instr_next() has found them readable. */
+uint32_t instr_label(instr *in);
+
+/* Writes the instruction as the text format would ("i32.load offset=8 align=4"), always
+ * terminated; for traces. Labels and types of vectors are given by their number. Returns buf. */
+char *instr_print(const instr *in, char *buf, size_t size);
+
+#endif

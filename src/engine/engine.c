@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * engine.c — the facade: puts decoder, validator and a tier together, and describes modules.
+ *
+ * How:     Loading is a line of rooms, each of which trusts the one before: decode (structure),
+ *          validate_module (all types but those of bodies), the tier's prepare (validates each body
+ *          once while it translates it), image (initial memory). This is the only file that knows
+ *          that there is more than one tier.
+ * Memory:  All that a module holds hangs on its arena and quota; wasm_module_free() undoes the line
+ *          backwards.
+ * Threads: A module is changed by the loading thread alone and is immutable afterwards; everything
+ *          below the first section only reads.
+ */
+#include <string.h>
+
+#include "decode.h"
+#include "image.h"
+#include "interp.h"
+#include "report.h"
+#include "tier.h"
+#include "validate.h"
+
+/* ---- loading --------------------------------------------------------------------------------- */
+
+/* The tier for what was asked; NULL if this build has none. A native tier adds its case here: AUTO
+ * then takes it where the system allows executable memory. */
+static const tier *choose_tier(wasm_tier wanted)
+{
+    switch (wanted) {
+    case WASM_TIER_AUTO:
+    case WASM_TIER_INTERPRETER: return &interp_tier;
+    case WASM_TIER_COMPILER: break;
+    }
+    return NULL;
+}
+
+static wasm_status finish(wasm_module *module, const tier *chosen, wasm_report *report)
+{
+    wasm_status status;
+
+    TRY(validate_module(module, report));
+    module->tier = chosen;
+    TRY(chosen->prepare(module, report));
+    status = image_make(module);
+    if (status != WASM_OK)
+        return report_fail(report, status, WASM_NO_OFFSET, WASM_NO_FUNC,
+                           "while placing data segments");
+    return WASM_OK;
+}
+
+wasm_status wasm_module_load(const uint8_t *bytes, size_t length, const wasm_load_options *options,
+                             wasm_module **out, wasm_report *report)
+{
+    static const wasm_load_options defaults = {0};
+    const tier *chosen;
+    wasm_module *module = NULL;
+    wasm_status status;
+
+    report_clear(report);
+    if (!options)
+        options = &defaults;
+    chosen = choose_tier(options->tier);
+    if (!chosen)
+        return report_fail(report, WASM_E_NO_COMPILER, WASM_NO_OFFSET, WASM_NO_FUNC, NULL);
+    status = decode_module(bytes, length, options, &module, report);
+    if (status != WASM_OK)
+        return status;
+    status = finish(module, chosen, report);
+    if (status != WASM_OK) {
+        wasm_module_free(module);
+        return status;
+    }
+    *out = module;
+    return WASM_OK;
+}
+
+void wasm_module_free(wasm_module *module)
+{
+    if (!module)
+        return;
+    image_free(module);
+    if (module->tier)
+        module->tier->release(module);
+    module_destroy(module);
+}
+
+/* ---- describing ------------------------------------------------------------------------------ */
+
+void wasm_module_describe(const wasm_module *module, wasm_module_info *info)
+{
+    *info = (wasm_module_info){
+        .file_bytes = module->length,
+        .allocated_bytes = module->quota.used,
+        .code_bytes = module->tier->code_bytes(module),
+        .type_count = module->type_count,
+        .func_count = module->func_count,
+        .import_count = module->import_count,
+        .export_count = module->export_count,
+        .table_count = module->table_count,
+        .memory_count = module->memory_count,
+        .global_count = module->global_count,
+        .elem_count = module->elem_count,
+        .data_count = module->data_count,
+        .custom_count = module->custom_count,
+        .used = module->used,
+        .tier = module->tier->id,
+        .has_start = module->start != WASM_NO_FUNC,
+    };
+}
+
+static void describe(const wasm_module *module, wasm_externkind kind, uint32_t index,
+                     wasm_extern_desc *desc)
+{
+    desc->kind = kind;
+    switch (kind) {
+    case WASM_EXTERN_FUNC: desc->func = *module_func_type(module, index); break;
+    case WASM_EXTERN_TABLE:
+        desc->valtype = module->tables[index].elem;
+        desc->bounds = module->tables[index].bounds;
+        break;
+    case WASM_EXTERN_MEMORY: desc->bounds = module->memories[index].bounds; break;
+    case WASM_EXTERN_GLOBAL:
+        desc->valtype = module->globals[index].type;
+        desc->mutable_ = module->globals[index].mutable_;
+        break;
+    case WASM_EXTERN_TAG: break;
+    }
+}
+
+bool wasm_module_import(const wasm_module *module, uint32_t i, wasm_extern_desc *desc)
+{
+    const module_import *import;
+
+    if (i >= module->import_count)
+        return false;
+    import = &module->imports[i];
+    *desc = (wasm_extern_desc){.module = import->module.bytes,
+                               .module_length = import->module.length,
+                               .name = import->name.bytes,
+                               .name_length = import->name.length};
+    describe(module, import->kind, import->index, desc);
+    return true;
+}
+
+bool wasm_module_export(const wasm_module *module, uint32_t i, wasm_extern_desc *desc)
+{
+    const module_export *e;
+
+    if (i >= module->export_count)
+        return false;
+    e = &module->exports[i];
+    *desc = (wasm_extern_desc){.name = e->name.bytes, .name_length = e->name.length};
+    describe(module, e->kind, e->index, desc);
+    return true;
+}
+
+bool wasm_module_memory(const wasm_module *module, uint32_t i, wasm_bounds *bounds)
+{
+    if (i >= module->memory_count)
+        return false;
+    *bounds = module->memories[i].bounds;
+    return true;
+}
+
+bool wasm_module_custom(const wasm_module *module, uint32_t i, const char **name,
+                        size_t *name_length, const uint8_t **bytes, size_t *length)
+{
+    const module_custom *custom;
+
+    if (i >= module->custom_count)
+        return false;
+    custom = &module->customs[i];
+    *name = custom->name.bytes;
+    *name_length = custom->name.length;
+    *bytes = module->bytes + custom->bytes.offset;
+    *length = (size_t)custom->bytes.length;
+    return true;
+}
+
+const char *wasm_module_func_name(const wasm_module *module, uint32_t func, size_t *length)
+{
+    const module_name *name = NULL;
+
+    if (func >= module->func_count)
+        return NULL;
+    if (module->func_names && module->func_names[func].bytes)
+        name = &module->func_names[func];
+    for (uint32_t i = 0; !name && i < module->export_count; i++)
+        if (module->exports[i].kind == WASM_EXTERN_FUNC && module->exports[i].index == func)
+            name = &module->exports[i].name;
+    if (!name)
+        return NULL;
+    *length = name->length;
+    return name->bytes;
+}

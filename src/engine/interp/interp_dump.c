@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * interp_dump.c — internal code as text, for the PREPARE trace.
+ *
+ * How:     A line for each instruction: position in words, file offset if the map knows it, name,
+ *          operands. `r3` is a frame slot, `acc` the accumulator of the operand's class, `#` an
+ *          immediate; the destination comes first, before `=`. Which fields there are is the layout
+ *          in the row; an instruction is recognized by its handler's address.
+ * Memory:  the line is on the stack.
+ * Threads: any; the module's log is called.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "interp_impl.h"
+
+/* Operand lists are strings of these: d a b c u16[0..3] as slots; A accumulator; i u32[1] as
+ * immediate, or word 2 where that of an f64 is; w word 2 as immediate; o u32[1], p u16[3], O word 2
+ * as memory offset; n u32[1] as number; x both halves of word 2 as indices; f the function in
+ * word 2; t branch target; T table of targets; C cost; F what ENTER says of the frame. */
+typedef struct layout {
+    const char *operands;
+    uint8_t words;
+} layout;
+
+#define LAYOUT_ALU_SS       "d=ab", 2
+#define LAYOUT_ALU_SI       "d=ai", 2
+#define LAYOUT_ALU_AS       "d=Ab", 2
+#define LAYOUT_ALU_AI       "d=Ai", 2
+#define LAYOUT_ALU_SA       "d=aA", 2
+#define LAYOUT_ALU_IS       "d=ia", 2
+#define LAYOUT_ALU_IA       "d=iA", 2
+#define LAYOUT_ALU_SS_A     "A=ab", 2
+#define LAYOUT_ALU_SI_A     "A=ai", 2
+#define LAYOUT_ALU_AS_A     "A=Ab", 2
+#define LAYOUT_ALU_AI_A     "A=Ai", 2
+#define LAYOUT_ALU_SA_A     "A=aA", 2
+#define LAYOUT_ALU_IS_A     "A=ia", 2
+#define LAYOUT_ALU_IA_A     "A=iA", 2
+#define LAYOUT_ALU_S        "d=a", 2
+#define LAYOUT_ALU_A        "d=A", 2
+#define LAYOUT_ALU_S_A      "A=a", 2
+#define LAYOUT_ALU_A_A      "A=A", 2
+#define LAYOUT_BR_SS        "dat", 2
+#define LAYOUT_BR_SI        "dwt", 3
+#define LAYOUT_BR_AS        "Aat", 2
+#define LAYOUT_BR_AI        "Awt", 3
+#define LAYOUT_BR_S         "dt", 2
+#define LAYOUT_BR_A         "At", 2
+#define LAYOUT_LOAD_S       "d=ao", 2
+#define LAYOUT_LOAD_A       "d=Ao", 2
+#define LAYOUT_LOAD_I       "d=o", 2
+#define LAYOUT_LOAD_SS      "d=abp", 2
+#define LAYOUT_LOAD_AS      "d=Abp", 2
+#define LAYOUT_LOAD_S_A     "A=ao", 2
+#define LAYOUT_LOAD_A_A     "A=Ao", 2
+#define LAYOUT_LOAD_I_A     "A=o", 2
+#define LAYOUT_LOAD_SS_A    "A=abp", 2
+#define LAYOUT_LOAD_AS_A    "A=Abp", 2
+#define LAYOUT_LOAD_SI      "d=aiO", 3
+#define LAYOUT_LOAD_AI      "d=AiO", 3
+#define LAYOUT_LOAD_SI_A    "A=aiO", 3
+#define LAYOUT_LOAD_AI_A    "A=AiO", 3
+#define LAYOUT_STORE_SSS    "dapb", 2
+#define LAYOUT_STORE_SIS    "diOa", 3
+#define LAYOUT_TARGET_IMM   "dwt", 3
+#define LAYOUT_STORE_SS     "doa", 2
+#define LAYOUT_STORE_SA     "doA", 2
+#define LAYOUT_STORE_SI     "dow", 3
+#define LAYOUT_STORE_AS     "Aoa", 2
+#define LAYOUT_STORE_AA     "AoA", 2
+#define LAYOUT_STORE_AI     "Aow", 3
+#define LAYOUT_STORE_IS     "oa", 2
+#define LAYOUT_STORE_IA     "oA", 2
+#define LAYOUT_STORE_II     "ow", 3
+#define LAYOUT_FRAME        "F", 3
+#define LAYOUT_COST         "C", 2
+#define LAYOUT_TARGET       "t", 2
+#define LAYOUT_TARGETS      "dT", 2
+#define LAYOUT_NONE         "", 2
+#define LAYOUT_CALL         "df", 3
+#define LAYOUT_CALL_INDEX   "dn", 3
+#define LAYOUT_CALL_TABLE   "dax", 3
+#define LAYOUT_SLOTS2       "da", 2
+#define LAYOUT_SLOTS2_INDEX "dan", 2
+#define LAYOUT_SLOTS4       "dabc", 2
+#define LAYOUT_SLOT_IMM32   "di", 2
+#define LAYOUT_SLOT_IMM64   "dw", 3
+#define LAYOUT_SLOT_INDEX   "dn", 2
+#define LAYOUT_SLOT_INDEX2  "dx", 3
+
+static const layout layouts[IC_COUNT] = {
+#define EACH(id, form, text, how, class) [IC_##id##_##form] = {LAYOUT_##how},
+#define EACH_PLAIN(id, text, how)        [IC_##id] = {LAYOUT_##how},
+#include "icode_each.def"
+};
+
+static const char *const names[IC_COUNT] = {
+#define EACH(id, form, text, how, class) [IC_##id##_##form] = text,
+#define EACH_PLAIN(id, text, how)        [IC_##id] = text,
+#include "icode_each.def"
+};
+
+/* Forms whose immediate is a word of its own. */
+static const uint8_t wide[IC_COUNT] = {
+#define WIDE_I32                         0
+#define WIDE_I64                         0
+#define WIDE_F32                         0
+#define WIDE_F64                         1
+#define EACH(id, form, text, how, class) [IC_##id##_##form] = WIDE_##class,
+#define EACH_PLAIN(id, text, how)        [IC_##id] = 0,
+#include "icode_each.def"
+};
+
+static unsigned recognize(const void *const *handlers, const void *handler)
+{
+    unsigned op = 0;
+
+    while (op < IC_COUNT && handlers[op] != handler)
+        op++;
+    return op;
+}
+
+typedef struct text {
+    char *next;
+    size_t left;
+} text;
+
+static void put(text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void put(text *t, const char *format, ...)
+{
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(t->next, t->left, format, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= t->left)
+        n = t->left > 0 ? (int)t->left - 1 : 0;
+    t->next += n;
+    t->left -= (size_t)n;
+}
+
+/* One operand; returns how many words it adds to the instruction. */
+static uint32_t put_operand(text *t, char kind, const icode *pc, uint32_t position, bool is_wide)
+{
+    switch (kind) {
+    case '=': put(t, " ="); return 0;
+    case 'd': put(t, " r%u", pc[1].u16[0]); return 0;
+    case 'a': put(t, " r%u", pc[1].u16[1]); return 0;
+    case 'b': put(t, " r%u", pc[1].u16[2]); return 0;
+    case 'c': put(t, " r%u", pc[1].u16[3]); return 0;
+    case 'A': put(t, " acc"); return 0;
+    case 'i': put(t, " #0x%" PRIx64, is_wide ? pc[2].u64 : pc[1].u32[1]); return is_wide;
+    case 'w': put(t, " #0x%" PRIx64, pc[2].u64); return 0;
+    case 'o': put(t, " +%u", pc[1].u32[1]); return 0;
+    case 'O': put(t, " +%" PRIu64, pc[2].u64); return 0;
+    case 'p': put(t, " +%u", pc[1].u16[3]); return 0;
+    case 'n': put(t, " %u", pc[1].u32[1]); return 0;
+    case 'x': put(t, " %u %u", pc[2].u32[0], pc[2].u32[1]); return 0;
+    case 'C': put(t, " cost %u", pc[1].u32[0]); return 0;
+    case 'F':
+        put(t, " %u slots, cost %u, zero r%u+%u", pc[1].u32[0], pc[1].u32[1], pc[2].u16[0],
+            pc[2].u16[1]);
+        return 0;
+    case 't': put(t, " -> %" PRId64, (int64_t)position + pc[1].i32[1]); return 0;
+    case 'T':
+        for (uint32_t i = 0; i <= pc[1].u32[1]; i++)
+            put(t, " -> %" PRId64, (int64_t)position + pc[2 + i / 2].i32[i % 2]);
+        return pc[1].u32[1] / 2 + 1;
+    default: return 0;
+    }
+}
+
+void interp_dump(const wasm_module *module, uint32_t func)
+{
+    const interp_module *prepared = module->prepared;
+    const interp_func *body = &prepared->funcs[func - module->func_import_count];
+    const void *const *handlers = interp_handlers();
+    char line[256];
+    uint32_t position = 0;
+
+    snprintf(line, sizeof line, "function %u: %u words, %u bytes of map", func, body->words,
+             body->map_bytes);
+    module->log(module->log_baton, WASM_TRACE_PREPARE, line);
+    while (position < body->words) {
+        const icode *pc = body->code + position;
+        unsigned op = recognize(handlers, pc->handler);
+        uint64_t offset = map_find(body->map, body->map_bytes, position);
+        uint32_t words;
+        text t = {line, sizeof line};
+
+        if (op == IC_COUNT)
+            break;
+        words = layouts[op].words;
+        put(&t, "%6u  ", position);
+        if (offset != WASM_NO_OFFSET)
+            put(&t, "@%-8" PRIu64, offset);
+        else
+            put(&t, "%9s", "");
+        put(&t, " %-18s", names[op]);
+        for (const char *kind = layouts[op].operands; *kind; kind++) {
+            if (*kind == 'f')
+                put(&t, " function %" PRId64,
+                    (int64_t)((const interp_func *)pc[2].pointer - prepared->funcs) +
+                        module->func_import_count);
+            else
+                words += put_operand(&t, *kind, pc, position, wide[op]);
+        }
+        module->log(module->log_baton, WASM_TRACE_PREPARE, line);
+        position += words;
+    }
+}

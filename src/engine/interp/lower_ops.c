@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * lower_ops.c — everything but control: one function for each shape of instruction.
+ *
+ * How:     Rows of icode.def that are instructions of WebAssembly become rules, and rules are
+ *          translated by kind; what is left has a case of its own in lower_other(). The assertions
+ *          below demand that each row of isa/opcodes.def is in one of the two.
+ * Inputs:  validated instructions; types are not checked.
+ * Memory:  the translator's scratch.
+ * Threads: one for each translator.
+ */
+#include "lower_impl.h"
+
+const lower_rule lower_rules[OP_COUNT] = {
+#define ALU_C(id, text, in, out, expr)                                                             \
+    [OP_##id] = {RULE_ALU_C, CLASS_##in, CLASS_##out, IC_##id##_SS_S, 0, 0},
+#define ALU_N(id, text, in, out, guard, expr)                                                      \
+    [OP_##id] = {RULE_ALU_N, CLASS_##in, CLASS_##out, IC_##id##_SS_S, 0, 0},
+#define CMP_I(id, text, in, swapped, inverse, expr)                                                \
+    [OP_##id] = {RULE_CMP_I, CLASS_##in, CLASS_I32, IC_##id##_SS_S, OP_##swapped, OP_##inverse},
+#define CMP_F(id, text, in, swapped, expr)                                                         \
+    [OP_##id] = {RULE_CMP_F, CLASS_##in, CLASS_I32, IC_##id##_SS_S, OP_##swapped, 0},
+#define UNARY(id, text, in, out, guard, expr)                                                      \
+    [OP_##id] = {RULE_UNARY, CLASS_##in, CLASS_##out, IC_##id##_S_S, 0, 0},
+#define LOAD(id, text, out, type, expr)                                                            \
+    [OP_##id] = {RULE_LOAD, CLASS_I32, CLASS_##out, IC_##id##_S_S, 0, 0},
+#define STORE(id, text, in, type, expr)                                                            \
+    [OP_##id] = {RULE_STORE, CLASS_##in, CLASS_##in, IC_##id##_S_S, 0, 0},
+#include "icode.def"
+};
+
+/* Instructions with a case of their own, here or in lower_control.c. */
+/* clang-format off */
+#define OTHERS(_)                                                                                  \
+    _(UNREACHABLE) _(NOP) _(BLOCK) _(LOOP) _(IF) _(ELSE) _(END) _(BR) _(BR_IF) _(BR_TABLE)         \
+    _(RETURN) _(CALL) _(CALL_INDIRECT) _(DROP) _(SELECT) _(SELECT_T) _(LOCAL_GET) _(LOCAL_SET)     \
+    _(LOCAL_TEE) _(GLOBAL_GET) _(GLOBAL_SET) _(TABLE_GET) _(TABLE_SET) _(MEMORY_SIZE)              \
+    _(MEMORY_GROW) _(I32_EQZ) _(I64_EQZ) _(REF_IS_NULL) _(I32_CONST) _(I64_CONST) _(F32_CONST)     \
+    _(F64_CONST) _(I64_EXTEND_I32_U) _(REF_NULL) _(REF_FUNC) _(MEMORY_INIT) _(DATA_DROP)           \
+    _(MEMORY_COPY) _(MEMORY_FILL) _(TABLE_INIT) _(ELEM_DROP) _(TABLE_COPY) _(TABLE_GROW)           \
+    _(TABLE_SIZE) _(TABLE_FILL)
+/* clang-format on */
+
+enum lower_knows {
+#define ALU_C(id, text, in, out, expr)              KNOWS_##id,
+#define ALU_N(id, text, in, out, guard, expr)       KNOWS_##id,
+#define CMP_I(id, text, in, swapped, inverse, expr) KNOWS_##id,
+#define CMP_F(id, text, in, swapped, expr)          KNOWS_##id,
+#define UNARY(id, text, in, out, guard, expr)       KNOWS_##id,
+#define LOAD(id, text, out, type, expr)             KNOWS_##id,
+#define STORE(id, text, in, type, expr)             KNOWS_##id,
+#include "icode.def"
+#define KNOWS(id) KNOWS_##id,
+    OTHERS(KNOWS)
+};
+/* Does not compile while a row of the instruction table has no translation. */
+#define OP(prefix, code, id, text, imm, sig, feature, flags)                                       \
+    _Static_assert(KNOWS_##id >= 0, "no translation of " text);
+#include "opcodes.def"
+#undef OP
+
+/* ---- arithmetic ------------------------------------------------------------------------------ */
+
+static void lower_alu(lower *l, const validate_op *op, const lower_rule *rule)
+{
+    const entry second = pop(l), first = pop(l);
+    bool ordered = rule->kind == RULE_ALU_N;
+    operand x, y;
+    pending *p;
+
+    if (first.kind != ENTRY_PENDING && second.kind != ENTRY_PENDING)
+        flush_home(l);
+    take_pair(l, &first, &second, ALLOW_A | ALLOW_I, ALLOW_A | ALLOW_I, &x, &y);
+    p = begin_pending(l, op, (value_class)rule->out);
+    p->a = x;
+    p->b = y;
+    /* Forms without order: the immediate is second, the accumulator first. */
+    if (!ordered && (x.mode == MODE_I || (y.mode == MODE_A && x.mode == MODE_S))) {
+        p->a = y;
+        p->b = x;
+        if (rule->kind != RULE_ALU_C)
+            p->op = rule->swapped;
+    }
+}
+
+static void lower_unary(lower *l, const validate_op *op, const lower_rule *rule)
+{
+    const entry e = pop(l);
+    operand x;
+
+    flush_unless(l, &e);
+    x = take(l, &e, ALLOW_A);
+    begin_pending(l, op, (value_class)rule->out)->a = x;
+}
+
+/* eqz and ref.is_null: a comparison with zero, or the opposite of the comparison that is pending.
+ */
+static void lower_eqz(lower *l, const validate_op *op)
+{
+    const entry e = pop(l);
+    pending *p = &l->pending;
+    operand x;
+
+    if (e.kind == ENTRY_PENDING && op->op == OP_I32_EQZ && lower_rules[p->op].kind == RULE_CMP_I) {
+        p->op = lower_rules[p->op].inverse;
+        push(l, ENTRY_PENDING, CLASS_I32);
+        return;
+    }
+    flush_unless(l, &e);
+    x = take(l, &e, ALLOW_A);
+    p = begin_pending(l, op, CLASS_I32);
+    p->op = op->op == OP_I32_EQZ ? OP_I32_EQ : OP_I64_EQ;
+    p->a = x;
+    p->b = (operand){.mode = MODE_I, .value = 0};
+}
+
+/* i32.wrap_i64: rule 4. */
+static void lower_wrap(lower *l)
+{
+    entry *top = &l->stack[l->height - 1];
+
+    top->cls = CLASS_I32;
+    if (top->kind == ENTRY_CONST)
+        top->value = (uint32_t)top->value;
+    else
+        top->wide = true;
+    if (l->settled == l->height)
+        l->settled--;
+}
+
+/* i64.extend_i32_u: slots and accumulators hold i32 zero-extended, unless they are wide. */
+static void lower_extend_u(lower *l, const validate_op *op)
+{
+    entry *top = &l->stack[l->height - 1];
+
+    if (top->wide) {
+        validate_op wrap = {.op = OP_I32_WRAP_I64, .offset = op->offset};
+
+        lower_unary(l, &wrap, &lower_rules[OP_I32_WRAP_I64]);
+        top = &l->stack[l->height - 1];
+    }
+    top->cls = CLASS_I64;
+    if (top->kind == ENTRY_PENDING)
+        l->pending.cls = CLASS_I64;
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+/* Whether an address entry and an offset make an address that is known now and fits its field. */
+static bool constant_address(const entry *e, uint64_t offset)
+{
+    return e->kind == ENTRY_CONST && e->value + offset <= UINT32_MAX;
+}
+
+/* Whether the address is a pending sum that the instruction can compute itself. An i64 sum that was
+ * wrapped is the same as the sum of the lower halves. */
+static bool pending_sum(const lower *l, const entry *address, uint64_t offset)
+{
+    const pending *p = &l->pending;
+
+    if (address->kind != ENTRY_PENDING ||
+        (p->op != OP_I32_ADD && !(p->op == OP_I64_ADD && address->wide)))
+        return false;
+    return p->b.mode == MODE_I || offset <= UINT16_MAX;
+}
+
+static void lower_load(lower *l, const validate_op *op, const lower_rule *rule)
+{
+    const entry address = pop(l);
+    pending *p = &l->pending;
+    operand x, y = {.mode = MODE_S};
+    uint32_t index = (uint32_t)op->mem_offset;
+    bool sum = false;
+
+    if (pending_sum(l, &address, op->mem_offset)) {
+        sum = true;
+        x = p->a;
+        y = p->b;
+        p->active = false;
+    } else if (constant_address(&address, op->mem_offset)) {
+        flush_home(l);
+        x = (operand){.mode = MODE_I};
+        index += (uint32_t)address.value;
+    } else {
+        flush_unless(l, &address);
+        x = take(l, &address, ALLOW_A);
+    }
+    p = begin_pending(l, op, (value_class)rule->out);
+    p->a = x;
+    p->b = y;
+    p->sum = sum;
+    p->index = index;
+}
+
+static void lower_store(lower *l, const validate_op *op, const lower_rule *rule)
+{
+    const entry value = pop(l), address = pop(l);
+    bool known = constant_address(&address, op->mem_offset);
+    const pending *p = &l->pending;
+    uint32_t index = (uint32_t)op->mem_offset;
+    operand x = {.mode = MODE_I}, y;
+    icode *at;
+
+    if (value.kind != ENTRY_CONST && pending_sum(l, &address, op->mem_offset) &&
+        p->a.mode == MODE_S) {
+        bool plus = p->b.mode == MODE_I;
+
+        x = p->a;
+        at = emit_mapped(l, rule->family + (plus ? FORM_STORE_SIS : FORM_STORE_SSS), plus ? 3 : 2,
+                         op->offset);
+        l->pending.active = false;
+        at[1].u16[0] = x.slot;
+        y = take(l, &value, 0); /* not pending nor constant: a slot */
+        if (plus) {
+            at[1].u16[1] = y.slot;
+            at[1].u32[1] = (uint32_t)p->b.value;
+            at[2].u64 = index;
+        } else {
+            at[1].u16[1] = p->b.slot;
+            at[1].u16[2] = y.slot;
+            at[1].u16[3] = (uint16_t)index;
+        }
+        return;
+    }
+    if (value.kind != ENTRY_PENDING)
+        flush_unless(l, &address);
+    if (known && value.kind == ENTRY_CONST)
+        y = (operand){.mode = MODE_I, .value = value.value};
+    else if (value.kind == ENTRY_CONST && rule->in == CLASS_I64) {
+        x = take(l, &address, ALLOW_A); /* word 2 holds any constant */
+        y = (operand){.mode = MODE_I, .value = value.value};
+    } else {
+        take_pair(l, &address, &value, known ? ALLOW_A | ALLOW_I : ALLOW_A, ALLOW_A | ALLOW_I, &x,
+                  &y);
+    }
+    if (x.mode == MODE_I)
+        index += (uint32_t)address.value;
+    at = emit_mapped(l, rule->family + 3u * x.mode + y.mode, y.mode == MODE_I ? 3 : 2, op->offset);
+    at[1].u16[0] = x.slot;
+    at[1].u16[1] = y.slot;
+    at[1].u32[1] = index;
+    if (y.mode == MODE_I)
+        at[2].u64 = y.value;
+}
+_Static_assert(MODE_S == 0 && MODE_A == 1 && MODE_I == 2, "STORE's forms count by these");
+
+/* Instructions whose operands are contiguous, and whose result, if any, replaces the first. */
+static void lower_bulk(lower *l, const validate_op *op, unsigned ic, uint32_t operands, bool result,
+                       value_class cls)
+{
+    icode *at;
+
+    flush_home(l);
+    materialize(l, l->height - operands);
+    truncate_stack(l, l->height - operands);
+    need_slots(l, next_home(l) + 1u);
+    at = emit_mapped(l, ic, 3, op->offset);
+    at[1].u16[0] = (uint16_t)next_home(l);
+    at[2].u32[0] = op->index;
+    at[2].u32[1] = op->index2;
+    if (result) {
+        entry *e = push(l, ENTRY_HOME, cls);
+
+        forget_accumulators(l);
+        if (acc_of(cls) == ACC_INT)
+            l->acc_slot[ACC_INT] = e->home;
+    }
+}
+
+/* ---- variables ------------------------------------------------------------------------------- */
+
+static void lower_local_get(lower *l, const validate_op *op)
+{
+    entry *e = push(l, ENTRY_LOCAL, class_of(op->type));
+
+    e->local = op->index;
+    e->next_alias = l->slots[op->index].alias;
+    l->slots[op->index].alias = l->height - 1;
+}
+
+static void lower_local_set(lower *l, const validate_op *op, bool tee)
+{
+    const entry e = pop(l);
+    uint16_t slot = l->slots[op->index].slot;
+
+    flush_unless(l, &e);
+    if (e.kind != ENTRY_LOCAL || e.local != op->index || e.wide) {
+        preserve_local(l, op->index);
+        if (e.kind == ENTRY_PENDING)
+            flush_value(l, &e, slot);
+        else if (e.kind == ENTRY_CONST)
+            emit_const(l, slot, e.value);
+        else
+            emit_move(l, slot, &e);
+    }
+    if (!tee)
+        return;
+    if (e.kind == ENTRY_CONST)
+        push(l, ENTRY_CONST, (value_class)e.cls)->value = e.value;
+    else
+        lower_local_get(l, op);
+}
+
+static void lower_global_set(lower *l, const validate_op *op)
+{
+    const entry e = pop(l);
+    operand x;
+    icode *at;
+
+    flush_unless(l, &e);
+    x = take_whole(l, &e, acc_of((value_class)e.cls) == ACC_INT ? ALLOW_A : 0);
+    at = emit(l, x.mode == MODE_A ? IC_GLOBAL_SET_A : IC_GLOBAL_SET_S, 2);
+    at[1].u16[0] = x.slot;
+    at[1].u32[1] = op->index;
+}
+
+static void lower_drop(lower *l)
+{
+    const entry e = pop(l);
+
+    if (e.kind != ENTRY_PENDING)
+        return;
+    if (isa_describe((isa_op)l->pending.op)->flags & ISA_TRAPS)
+        flush_to(l, e.home);
+    l->pending.active = false;
+}
+
+static void lower_select(lower *l, const validate_op *op)
+{
+    const entry condition = pop(l), second = pop(l), first = pop(l);
+    operand a, b, c;
+    pending *p;
+
+    if (first.kind != ENTRY_PENDING && second.kind != ENTRY_PENDING)
+        flush_unless(l, &condition);
+    /* The pending one goes first; the values must be in slots. */
+    if (second.kind == ENTRY_PENDING) {
+        b = take(l, &second, 0);
+        a = take(l, &first, 0);
+        c = take(l, &condition, ALLOW_A);
+    } else if (first.kind == ENTRY_PENDING) {
+        a = take(l, &first, 0);
+        b = take(l, &second, 0);
+        c = take(l, &condition, ALLOW_A);
+    } else {
+        c = take(l, &condition, ALLOW_A);
+        a = take(l, &first, 0);
+        b = take(l, &second, 0);
+    }
+    p = begin_pending(l, op, (value_class)first.cls);
+    l->stack[l->height - 1].wide = first.wide || second.wide;
+    p->a = a;
+    p->b = b;
+    p->c = c;
+}
+
+static void lower_ref_func(lower *l, const validate_op *op)
+{
+    uint16_t home;
+    icode *at;
+
+    flush_home(l);
+    home = push(l, ENTRY_HOME, CLASS_I64)->home;
+    at = emit(l, IC_REF_FUNC, 2);
+    at[1].u16[0] = home;
+    at[1].u32[1] = op->index;
+    forget_accumulators(l);
+    l->acc_slot[ACC_INT] = home;
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+static uint32_t slots_of(const wasm_valtype *types, uint32_t count)
+{
+    uint32_t slots = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        slots += type_slots_of(types[i]);
+    return slots;
+}
+
+void lower_call(lower *l, const validate_op *op)
+{
+    const wasm_functype *type = op->block;
+    uint32_t params = slots_of(type->params, type->param_count);
+    uint32_t results = slots_of(type->results, type->result_count);
+    uint32_t width = params > results ? params : results;
+    operand index = {.mode = MODE_S};
+    uint32_t first;
+    icode *at;
+
+    if (op->op == OP_CALL_INDIRECT) {
+        const entry e = pop(l);
+
+        /* Arguments are below the index; they may go home before it is computed (rule 1). */
+        flush_unless(l, &e);
+        materialize(l, l->height - type->param_count);
+        index = take(l, &e, ALLOW_A);
+    } else {
+        flush_home(l);
+        materialize(l, l->height - type->param_count);
+    }
+    truncate_stack(l, l->height - type->param_count);
+    first = next_home(l);
+    need_slots(l, (uint64_t)first + width + 1); /* the callee's return address, too */
+    if (op->op == OP_CALL_INDIRECT) {
+        at = emit_mapped(l, index.mode == MODE_A ? IC_CALL_INDIRECT_A : IC_CALL_INDIRECT_S,
+                         ICODE_CALL_WORDS, op->offset);
+        at[1].u16[1] = index.slot;
+        at[1].u32[1] = width;
+        at[2].u32[0] = op->index2;
+        at[2].u32[1] = l->module->types[op->index].canonical;
+    } else if (op->index < l->module->func_import_count) {
+        at = emit_mapped(l, IC_CALL_IMPORT, ICODE_CALL_WORDS, op->offset);
+        at[1].u32[1] = op->index;
+        at[2].u32[0] = width;
+    } else {
+        at = emit_mapped(l, IC_CALL, ICODE_CALL_WORDS, op->offset);
+        at[1].u16[1] = (uint16_t)(first + params);
+        at[2].pointer = &l->prepared->funcs[op->index - l->module->func_import_count];
+    }
+    at[1].u16[0] = (uint16_t)first;
+    forget_accumulators(l);
+    for (uint32_t i = 0; i < type->result_count; i++)
+        push(l, ENTRY_HOME, class_of(type->results[i]));
+    /* The one result of class int is left in the accumulator by RET_* and all that stand for it. */
+    if (type->result_count == 1 && acc_of(class_of(type->results[0])) == ACC_INT)
+        l->acc_slot[ACC_INT] = first;
+}
+
+/* ---- one instruction ------------------------------------------------------------------------- */
+
+static void lower_other(lower *l, const validate_op *op)
+{
+    switch (op->op) {
+    case OP_NOP: break;
+    case OP_DROP: lower_drop(l); break;
+    case OP_SELECT:
+    case OP_SELECT_T: lower_select(l, op); break;
+    case OP_LOCAL_GET: lower_local_get(l, op); break;
+    case OP_LOCAL_SET: lower_local_set(l, op, false); break;
+    case OP_LOCAL_TEE: lower_local_set(l, op, true); break;
+    case OP_GLOBAL_GET: {
+        flush_home(l);
+        begin_pending(l, op, class_of(op->type))->index = op->index;
+        break;
+    }
+    case OP_GLOBAL_SET: lower_global_set(l, op); break;
+    case OP_I32_CONST: push(l, ENTRY_CONST, CLASS_I32)->value = op->value; break;
+    case OP_I64_CONST: push(l, ENTRY_CONST, CLASS_I64)->value = op->value; break;
+    case OP_F32_CONST: push(l, ENTRY_CONST, CLASS_F32)->value = op->value; break;
+    case OP_F64_CONST: push(l, ENTRY_CONST, CLASS_F64)->value = op->value; break;
+    case OP_REF_NULL: push(l, ENTRY_CONST, CLASS_I64)->value = 0; break;
+    case OP_REF_FUNC: lower_ref_func(l, op); break;
+    case OP_I32_EQZ:
+    case OP_I64_EQZ:
+    case OP_REF_IS_NULL: lower_eqz(l, op); break;
+    case OP_I64_EXTEND_I32_U: lower_extend_u(l, op); break;
+    case OP_MEMORY_SIZE: lower_bulk(l, op, IC_MEMORY_SIZE, 0, true, CLASS_I64); break;
+    case OP_MEMORY_GROW: lower_bulk(l, op, IC_MEMORY_GROW, 1, true, CLASS_I64); break;
+    case OP_MEMORY_FILL: lower_bulk(l, op, IC_MEMORY_FILL, 3, false, 0); break;
+    case OP_MEMORY_COPY: lower_bulk(l, op, IC_MEMORY_COPY, 3, false, 0); break;
+    case OP_MEMORY_INIT: lower_bulk(l, op, IC_MEMORY_INIT, 3, false, 0); break;
+    case OP_DATA_DROP: lower_bulk(l, op, IC_DATA_DROP, 0, false, 0); break;
+    case OP_TABLE_GET: lower_bulk(l, op, IC_TABLE_GET, 1, true, CLASS_I64); break;
+    case OP_TABLE_SET: lower_bulk(l, op, IC_TABLE_SET, 2, false, 0); break;
+    case OP_TABLE_SIZE: lower_bulk(l, op, IC_TABLE_SIZE, 0, true, CLASS_I64); break;
+    case OP_TABLE_GROW: lower_bulk(l, op, IC_TABLE_GROW, 2, true, CLASS_I64); break;
+    case OP_TABLE_FILL: lower_bulk(l, op, IC_TABLE_FILL, 3, false, 0); break;
+    case OP_TABLE_COPY: lower_bulk(l, op, IC_TABLE_COPY, 3, false, 0); break;
+    case OP_TABLE_INIT: lower_bulk(l, op, IC_TABLE_INIT, 3, false, 0); break;
+    case OP_ELEM_DROP: lower_bulk(l, op, IC_ELEM_DROP, 0, false, 0); break;
+    default: lower_control(l, op); break;
+    }
+}
+
+void lower_plain(lower *l, const validate_op *op)
+{
+    const lower_rule *rule = &lower_rules[op->op];
+
+    switch ((rule_kind)rule->kind) {
+    case RULE_ALU_C:
+    case RULE_ALU_N:
+    case RULE_CMP_I:
+    case RULE_CMP_F: lower_alu(l, op, rule); break;
+    case RULE_UNARY:
+        if (op->op == OP_I32_WRAP_I64)
+            lower_wrap(l);
+        else
+            lower_unary(l, op, rule);
+        break;
+    case RULE_LOAD: lower_load(l, op, rule); break;
+    case RULE_STORE: lower_store(l, op, rule); break;
+    case RULE_OTHER: lower_other(l, op); break;
+    }
+}

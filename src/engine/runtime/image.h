@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * image.h — the initial contents of a module's own memory 0, made once for all its instances.
+ *
+ * Memory:  wasm_module.image, made by the loading thread, freed with the module.
+ * Threads: Immutable once made; applied by any number of threads at once.
+ */
+#ifndef WASMSERVE_IMAGE_H
+#define WASMSERVE_IMAGE_H
+
+#include "runtime.h"
+
+/* Sets module->image if the module has data segments, with the bytes of those that can be placed
+ * without an instance. Errors: QUOTA, NO_MEMORY. */
+wasm_status image_make(wasm_module *module);
+void image_free(wasm_module *module); /* also without an image */
+
+/* The number of leading data segments that image_apply() does the work of; 0 without an image. */
+uint32_t image_segments(const wasm_module *module);
+/* Whether the module has a passive data segment; found out once, since there may be a million. */
+bool image_has_passive(const wasm_module *module);
+/* Writes the image, if there is one, to `memory`: the module's own memory 0, fresh (all zero) and
+ * of the minimum size. Errors: NO_MEMORY; DEADLINE and the like between chunks. */
+wasm_status image_apply(const wasm_module *module, wasm_memory *memory);
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * memory.c — linear memories: address space first, bytes when the guest asks for them.
+ *
+ * How:     A memory reserves, without access, all the address space that it could grow to: its
+ *          declared maximum or what the store's limit lets it have, whichever is less. Growing is
+ *          then one mprotect(), the base never moves, and a page costs nothing until it is touched.
+ *
+ *              base            length                        reserved
+ *               | read and write | no access ................. |
+ *
+ *          Where the system refuses the reservation (RLIMIT_AS on shared hosting, strict
+ *          overcommit), the memory is mapped at its exact size and grows with mremap(): `moves`.
+ *          Bounds are checked by whoever accesses it, never by a fault, so both forms are equal.
+ *          The limit memory_bytes counts what is accessible of all memories of the store together.
+ *          Bulk operations check bounds first and for the whole range (§4.4.7), then work in
+ *          chunks between which they can be stopped; a stopped guest has had part of the work done,
+ *          which nobody sees, because it does not go on.
+ * Memory:  wasm_memory structs live in the store's arena; the mappings end with the store.
+ * Threads: the store's.
+ */
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "runtime_impl.h"
+
+/* No reservation is larger than this: address space has an end too, and page tables of huge
+ * reservations a price. A memory that is allowed more grows beyond it by moving. */
+#define RESERVE_MAXIMUM ((uint64_t)8 << 30)
+
+static uint64_t round_up(uint64_t bytes)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+    return (bytes + page - 1) / page * page;
+}
+
+static uint64_t index_type_pages(bool is_64, uint8_t page_shift)
+{
+    /* 2^48 bytes are more than any limit and keep every product below 2^64. */
+    return (uint64_t)1 << ((is_64 ? 48 : 32) - page_shift);
+}
+
+/* ---- making, growing, freeing ---------------------------------------------------------------- */
+
+static bool map_reserved(wasm_memory *memory, uint64_t reserve)
+{
+    void *base = mmap(NULL, reserve, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (base == MAP_FAILED)
+        return false;
+    if (memory->length > 0 &&
+        mprotect(base, round_up(memory->length), PROT_READ | PROT_WRITE) != 0) {
+        munmap(base, reserve);
+        return false;
+    }
+    memory->base = base;
+    memory->reserved = reserve;
+    return true;
+}
+
+static bool map_exact(wasm_memory *memory)
+{
+    uint64_t bytes = round_up(memory->length > 0 ? memory->length : 1);
+    void *base;
+
+    if (bytes > SIZE_MAX)
+        return false;
+    base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                -1, 0);
+    if (base == MAP_FAILED)
+        return false;
+    memory->base = base;
+    memory->reserved = bytes;
+    memory->moves = true;
+    return true;
+}
+
+static bool map(wasm_memory *memory)
+{
+    uint64_t most = memory->store->limits.memory_bytes, reserve;
+
+    /* What other memories hold already is not subtracted: they never shrink, but this one's share
+     * is checked against the limit when it grows, not here. */
+    if (most >> memory->page_shift > memory->max_pages)
+        most = memory->max_pages << memory->page_shift;
+    if (most < memory->length)
+        most = memory->length;
+    reserve = most < RESERVE_MAXIMUM ? most : RESERVE_MAXIMUM;
+    if (reserve >= memory->length && map_reserved(memory, round_up(reserve > 0 ? reserve : 1))) {
+        memory->moves = reserve < most;
+        return true;
+    }
+    return map_exact(memory);
+}
+
+wasm_status memory_create(wasm_store *store, const wasm_bounds *bounds, uint8_t page_shift,
+                          const wasm_module *module, wasm_memory **out, wasm_report *report)
+{
+    uint64_t most_pages = index_type_pages(bounds->is_64, page_shift), length;
+    wasm_memory *memory;
+
+    if (bounds->min > most_pages ||
+        (length = bounds->min << page_shift) > store->limits.memory_bytes - store->memory_used)
+        return report_fail(report, WASM_E_MEMORY_LIMIT, WASM_NO_OFFSET, WASM_NO_FUNC,
+                           "a memory of %llu pages does not fit into the limit of %llu bytes",
+                           (unsigned long long)bounds->min,
+                           (unsigned long long)store->limits.memory_bytes);
+    memory = ARENA_NEW(&store->arena, wasm_memory);
+    if (!memory)
+        return report_fail(report, WASM_E_QUOTA, WASM_NO_OFFSET, WASM_NO_FUNC, NULL);
+    memory->length = length;
+    memory->max_pages = bounds->has_max && bounds->max < most_pages ? bounds->max : most_pages;
+    memory->has_max = bounds->has_max;
+    memory->page_shift = page_shift;
+    memory->is_64 = bounds->is_64;
+    memory->store = store;
+    memory->module = module;
+    if (!map(memory))
+        return report_fail(report, WASM_E_NO_MEMORY, WASM_NO_OFFSET, WASM_NO_FUNC,
+                           "the system refused %llu bytes for a memory",
+                           (unsigned long long)length);
+    memory->next = store->memories;
+    store->memories = memory;
+    store->memory_used += length;
+    if (store->memory_used > store->memory_peak)
+        store->memory_peak = store->memory_used;
+    trace_line(module, WASM_TRACE_MEMORY, "memory of %llu bytes, %llu reserved%s",
+               (unsigned long long)length, (unsigned long long)memory->reserved,
+               memory->moves ? ", moves when it grows further" : "");
+    *out = memory;
+    return WASM_OK;
+}
+
+wasm_status wasm_memory_new(wasm_store *store, const wasm_bounds *bounds, wasm_memory **out)
+{
+    return memory_create(store, bounds, 16, NULL, out, NULL);
+}
+
+void memory_unmap(wasm_memory *memory)
+{
+    munmap(memory->base, memory->reserved);
+}
+
+/* Makes `length` bytes accessible, where that is more than now. */
+static bool extend(wasm_memory *memory, uint64_t length)
+{
+    uint64_t now = round_up(memory->length), then = round_up(length);
+
+    if (then <= memory->reserved) {
+        return then == now || mprotect(memory->base + now, then - now, PROT_READ | PROT_WRITE) == 0;
+    }
+    if (then > SIZE_MAX)
+        return false;
+    /* mremap() moves one mapping, and what is accessible and what is not are two: first give back
+     * the rest of the reservation. */
+    if (now > 0 && now < memory->reserved) {
+        munmap(memory->base + now, memory->reserved - now);
+        memory->reserved = now;
+    }
+    if (now == 0) { /* nothing to keep: a mapping of its own, then forget the old one */
+        wasm_memory fresh = *memory;
+        fresh.length = length;
+        if (!map_exact(&fresh))
+            return false;
+        memory_unmap(memory);
+        *memory = fresh;
+        return true;
+    }
+    void *base = mremap(memory->base, memory->reserved, then, MREMAP_MAYMOVE);
+    if (base == MAP_FAILED)
+        return false;
+    memory->base = base;
+    memory->reserved = then;
+    return true;
+}
+
+uint64_t memory_grow(wasm_memory *memory, uint64_t delta_pages)
+{
+    wasm_store *store = memory->store;
+    uint64_t pages = memory->length >> memory->page_shift, bytes;
+
+    if (delta_pages == 0)
+        return pages;
+    if (delta_pages > memory->max_pages - pages)
+        return UINT64_MAX;
+    bytes = delta_pages << memory->page_shift;
+    if (bytes > store->limits.memory_bytes - store->memory_used ||
+        !extend(memory, memory->length + bytes)) {
+        trace_line(memory->module, WASM_TRACE_MEMORY, "growing by %llu bytes refused",
+                   (unsigned long long)bytes);
+        return UINT64_MAX;
+    }
+    memory->length += bytes;
+    store->memory_used += bytes;
+    if (store->memory_used > store->memory_peak)
+        store->memory_peak = store->memory_used;
+    store_charge(store, bytes >> 12);
+    trace_line(memory->module, WASM_TRACE_MEMORY, "memory grew to %llu bytes",
+               (unsigned long long)memory->length);
+    return pages;
+}
+
+/* ---- instructions ---------------------------------------------------------------------------- */
+
+wasm_status memory_fill(wasm_memory *memory, uint64_t at, uint8_t value, uint64_t count)
+{
+    if (bulk_outside(at, count, memory->length))
+        return WASM_E_OOB_MEMORY;
+    while (count > 0) {
+        uint64_t chunk = count < BULK_CHUNK_BYTES ? count : BULK_CHUNK_BYTES;
+        TRY(bulk_poll(memory->store, chunk / BULK_BYTES_PER_FUEL));
+        memset(memory->base + at, value, chunk);
+        at += chunk;
+        count -= chunk;
+    }
+    return WASM_OK;
+}
+
+wasm_status memory_copy(wasm_memory *to, uint64_t at, wasm_memory *from, uint64_t source,
+                        uint64_t count)
+{
+    if (bulk_outside(at, count, to->length) || bulk_outside(source, count, from->length))
+        return WASM_E_OOB_MEMORY;
+    return bulk_copy(to->store, to->base + at, from->base + source, count, true);
+}
+
+wasm_status memory_init(wasm_instance *instance, uint32_t memory, uint32_t data, uint64_t at,
+                        uint64_t source, uint64_t count)
+{
+    const module_data *segment = &instance->module->datas[data];
+    wasm_memory *to = instance->memories[memory];
+    bool dropped = segment->mode != MODULE_SEGMENT_PASSIVE || instance->data_dropped[data];
+
+    if (bulk_outside(source, count, dropped ? 0 : segment->init.length) ||
+        bulk_outside(at, count, to->length))
+        return WASM_E_OOB_MEMORY;
+    return bulk_copy(to->store, to->base + at,
+                     instance->module->bytes + segment->init.offset + source, count, true);
+}
+
+void data_drop(wasm_instance *instance, uint32_t data)
+{
+    if (instance->data_dropped)
+        instance->data_dropped[data] = 1;
+}
+
+bool wasm_memory_view(wasm_instance *instance, uint32_t index, uint8_t **base, uint64_t *length)
+{
+    if (!instance || index >= instance->module->memory_count)
+        return false;
+    *base = instance->memories[index]->base;
+    *length = instance->memories[index]->length;
+    return true;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * runtime.h — what runs: store, instances and their parts, as the tiers see them.
+ *
+ * Ownership: a store owns everything that is reachable from it and frees it together; nothing in a
+ * store is freed earlier, so references between instances never dangle. Threads: one at a time,
+ * but for store->poll, which the watchdog sets.
+ *
+ * Editing: a native tier will address these fields from compiled code. Keep hot fields first and
+ * the structs free of pointers that differ between identical children.
+ */
+#ifndef WASMSERVE_RUNTIME_H
+#define WASMSERVE_RUNTIME_H
+
+#include <stdatomic.h>
+
+#include "module.h"
+#include "tier.h"
+#include "watchdog.h"
+
+struct wasm_memory {
+    uint8_t *base;      /* never moves while a store lives unless `moves` is set */
+    uint64_t length;    /* bytes accessible now; a multiple of the page size */
+    uint64_t max_pages; /* declared maximum, or what the index type allows */
+    uint64_t reserved;  /* bytes of address space held at base */
+    uint8_t page_shift;
+    bool is_64;
+    bool has_max; /* a maximum was declared, for import matching */
+    bool moves;   /* growing may move base: the reservation was refused */
+    wasm_store *store;
+    const wasm_module *module; /* that declared it, for traces; NULL: made by the host */
+    struct wasm_memory *next;  /* in the store */
+};
+
+struct wasm_table {
+    wasm_ref *elems; /* moves when the table grows */
+    uint64_t length;
+    uint64_t max;
+    uint64_t capacity;
+    bool mapped; /* elems is a mapping of its own, not a block of the quota */
+    wasm_valtype elem;
+    wasm_bounds bounds; /* as declared, for import matching */
+    wasm_store *store;
+    struct wasm_table *next;
+};
+
+struct wasm_global {
+    uint64_t cell[2]; /* a v128 needs both */
+    wasm_valtype type;
+    bool mutable_;
+    struct wasm_global *next;
+};
+
+/* A funcref is the address of one of these. */
+struct wasm_func {
+    const void *code;        /* the tier's entry for this function; NULL for host functions */
+    wasm_instance *instance; /* whose function this is; NULL for a host function by itself */
+    const wasm_functype *type;
+    const wasm_module *module; /* with `canonical` the type's identity; NULL: by structure */
+    uint32_t canonical;
+    uint32_t index;                 /* in the module's function index space */
+    const wasm_host_function *host; /* or NULL */
+    struct wasm_func *next;         /* in the store, host functions only */
+};
+
+struct wasm_instance {
+    wasm_memory *memory0; /* memories[0], or NULL */
+    wasm_func **funcs;    /* the function index space */
+    wasm_global **globals;
+    wasm_table **tables;
+    wasm_memory **memories;
+    wasm_store *store;
+    const wasm_module *module;
+    wasm_func *own_funcs; /* func_count - func_import_count of them */
+    wasm_global *own_globals;
+    uint8_t *data_dropped; /* one byte a segment; NULL: the module has no passive segment. Active
+                              segments count as dropped from the moment that code can run */
+    wasm_ref **elem_refs;  /* evaluated passive segments, for table.init; NULL: active or dropped;
+                              the array is NULL if the module has no passive one */
+    wasm_instance *next;   /* in the store */
+};
+
+/* store->poll: zero in the common case, so that a tier's check at function entries and loop headers
+ * is one load and one branch for deadline, interruption and fuel together. With INTERRUPT, the
+ * reason (a wasm_status) stands in the bits from STORE_POLL_REASON on: one word, so that flag and
+ * reason can never be seen apart. */
+enum { STORE_POLL_INTERRUPT = 1, STORE_POLL_METERED = 2, STORE_POLL_REASON = 8 };
+
+struct wasm_store {
+    _Atomic uint32_t poll;
+    uint32_t depth;        /* nested guest calls now */
+    uint64_t fuel;         /* left, when METERED */
+    uint64_t *stack;       /* guest stack, slots */
+    uint64_t *stack_end;   /* one past the last usable slot */
+    uint64_t *stack_top;   /* first free slot for a call that enters from the host: a tier sets it
+                              behind its frame before it calls a host function */
+    uint32_t host_nesting; /* wasm_call active now */
+    wasm_limits limits;
+    quota quota;
+    arena arena;                       /* instances and what belongs to them */
+    uint64_t memory_used, memory_peak; /* bytes of all linear memories */
+    uint64_t table_used;               /* elements of all tables */
+    void *data;
+    wasm_instance *instances;
+    wasm_memory *memories;
+    wasm_table *tables;
+    wasm_global *globals;
+    wasm_func *host_funcs;
+    wasm_report report;
+    wasm_frame frames[32];
+    uint32_t frame_count;    /* filled of frames[] */
+    watchdog_entry deadline; /* guarded by its watchdog's lock while armed */
+};
+
+/* Records a trap once (the innermost wins) and returns `status`. offset in the file or
+ * WASM_NO_OFFSET. Tiers then add frames from the innermost outwards with store_frame(). */
+wasm_status store_trap(wasm_store *store, wasm_status status, const wasm_module *module,
+                       uint32_t func, uint64_t offset);
+void store_frame(wasm_store *store, const wasm_module *module, uint32_t func, uint64_t offset);
+
+/* The cold side of the poll: charges `cost` units of fuel if metered, and answers WASM_OK or the
+ * reason to stop. */
+wasm_status store_poll(wasm_store *store, uint64_t cost);
+
+/* Calls a host function row for `caller` with its slots; traces it. A failure is recorded in the
+ * report like a trap; store_trap() of the calling tier then adds function and offset. */
+wasm_status store_call_host(wasm_instance *caller, const wasm_host_function *host, uint64_t *slots);
+
+/* Memory instructions with more than a load in them. All check bounds first (§4.4.7), work in
+ * chunks of at most 1 MiB between polls, and return WASM_OK or the trap. */
+uint64_t memory_grow(wasm_memory *memory, uint64_t delta_pages); /* old pages, or UINT64_MAX */
+wasm_status memory_fill(wasm_memory *memory, uint64_t at, uint8_t value, uint64_t count);
+wasm_status memory_copy(wasm_memory *to, uint64_t at, wasm_memory *from, uint64_t source,
+                        uint64_t count);
+wasm_status memory_init(wasm_instance *instance, uint32_t memory, uint32_t data, uint64_t at,
+                        uint64_t source, uint64_t count);
+void data_drop(wasm_instance *instance, uint32_t data);
+
+uint64_t table_grow(wasm_table *table, uint64_t delta, wasm_ref value); /* old size or UINT64_MAX */
+wasm_status table_fill(wasm_table *table, uint64_t at, wasm_ref value, uint64_t count);
+wasm_status table_copy(wasm_table *to, uint64_t at, wasm_table *from, uint64_t source,
+                       uint64_t count);
+wasm_status table_init(wasm_instance *instance, uint32_t table, uint32_t elem, uint64_t at,
+                       uint64_t source, uint64_t count);
+void elem_drop(wasm_instance *instance, uint32_t elem);
+
+/* call_indirect's check: WASM_OK if `func` (from a table) has the type `canonical` of `module`.
+ * Tiers test the common case (same module, same canonical) inline. */
+wasm_status func_check_type(const wasm_func *func, const wasm_module *module, uint32_t canonical);
+
+#endif

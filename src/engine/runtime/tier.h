@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tier.h — what an execution tier is: the interface that runtime declares and tiers implement.
+ *
+ * The facade (engine.c) gives each loaded module one tier. Everything but execution is shared:
+ * module, validation stream, store, instances, memories, traps, limits, linking.
+ */
+#ifndef WASMSERVE_TIER_H
+#define WASMSERVE_TIER_H
+
+#include "module.h"
+
+typedef struct tier {
+    const char *name;
+    wasm_tier id;
+    /* Validates and translates every body (validate_body with the tier's sink); sets
+     * module->prepared. Its memory is counted in module->quota. */
+    wasm_status (*prepare)(wasm_module *module, wasm_report *report);
+    void (*release)(wasm_module *module); /* frees module->prepared; called once */
+    size_t (*code_bytes)(const wasm_module *module);
+    /* What goes into wasm_func.code of each instance's function `func` (not an import). */
+    const void *(*entry)(const wasm_module *module, uint32_t func);
+    /* Runs func, which is not a host function. slots[] is on the store's guest stack: arguments on
+     * entry, results on return; the frame begins there. Traps are returned as a status after
+     * store_trap() recorded it. */
+    wasm_status (*invoke)(wasm_store *store, wasm_func *func, uint64_t *slots);
+} tier;
+
+#endif
