@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cachepolicy.c — recognizes hashed names and says how long they may be kept; the rule is in
+ * cachepolicy.h.
+ *
+ * Memory:  Nothing is kept.
+ * Threads: Any.
+ */
+#include "cachepolicy.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+enum { HASH_MIN = 6, HASH_MAX = 64 };
+
+/* The English words of 6 digits and more that spell hex; without them "facade.wasm" would be kept
+ * for a year. Others that a dictionary may have are not file names. */
+static const char *const hex_words[] = {"accede", "acceded", "beaded", "bedded",
+                                        "dabbed", "decade",  "deface", "defaced",
+                                        "efface", "effaced", "facade"};
+
+static bool is_hex_word(const char *part, size_t len)
+{
+    for (size_t i = 0; i < sizeof(hex_words) / sizeof(hex_words[0]); i++) {
+        if (strlen(hex_words[i]) == len && strncasecmp(part, hex_words[i], len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int two_digits(const char *at)
+{
+    return (at[0] - '0') * 10 + (at[1] - '0');
+}
+
+/* YYYYMMDD of the years 1900 to 2099, alone or with hours, minutes and seconds behind it. */
+static bool is_date(const char *part, size_t len)
+{
+    int century, month, day;
+
+    if ((len != 8 && len != 10 && len != 12 && len != 14) || strspn(part, "0123456789") < len) {
+        return false;
+    }
+    century = two_digits(part);
+    month = two_digits(part + 4);
+    day = two_digits(part + 6);
+    return (century == 19 || century == 20) && month >= 1 && month <= 12 && day >= 1 && day <= 31;
+}
+
+static bool part_is_hash(const char *part, size_t len)
+{
+    return len >= HASH_MIN && len <= HASH_MAX && strspn(part, "0123456789abcdefABCDEF") >= len &&
+           !is_hex_word(part, len) && !is_date(part, len);
+}
+
+bool cachepolicy_name_is_hashed(const char *name)
+{
+    while (*name != '\0') {
+        size_t len = strcspn(name, ".-_~");
+        if (part_is_hash(name, len)) {
+            return true;
+        }
+        name += len;
+        name += *name != '\0';
+    }
+    return false;
+}
+
+const char *cachepolicy_value(bool immutable)
+{
+    /* A year is the longest that RFC 2616 §14.21 wanted anybody to promise, and what everybody
+     * sends since. */
+    return immutable ? "public, max-age=31536000, immutable" : "no-cache";
+}
