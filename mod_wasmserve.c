@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * mod_wasmserve.c — the table of contents: the module record and its hooks, each with the reason
+ * for its place.
+ *
+ * Why:     httpd needs one record under one name; a reader needs one page that says where
+ *          everything is. There is no logic in this file, and its name is what <IfModule
+ *          mod_wasmserve.c> asks for.
+ * Map:     src/README.md has the reading order. In short:
+ *            src/httpd/settings.def   every directive, a row each; settings.c reads them
+ *            src/httpd/delivery_*.c   a request for a .wasm file, answered in its smallest form
+ *            src/delivery/            the rules that delivery follows, as pure functions
+ *            src/httpd/plugin*.c      a request, answered by a guest in the sandbox
+ *            src/httpd/status*.c      what plugins did, over all children
+ * Memory:  Constant tables.
+ * Threads: register_hooks runs in the parent, once per reading of the configuration.
+ */
+#include "httpd.h"
+#include "http_config.h"
+#include "mpm_common.h"
+#include "http_request.h"
+
+#include "delivery_handler.h"
+#include "delivery_headers.h"
+#include "plugin.h"
+#include "settings.h"
+#include "status_page.h"
+
+static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    (void)plog;
+    plugin_registry_init(pconf);
+    return settings_init(pconf, ptemp);
+}
+
+static void register_hooks(apr_pool_t *p)
+{
+    static const char *const before_headers[] = {"mod_headers.c", NULL};
+    static const char *const after_expires[] = {"mod_expires.c", NULL};
+    static const char *const after_headers[] = {"mod_headers.c", NULL};
+    static const char *const after_cache[] = {"mod_cache.c", NULL};
+    static const char *const before_dir[] = {"mod_dir.c", NULL};
+
+    (void)p;
+    /* The defaults must be there before the first directive is read. */
+    ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_FIRST);
+
+    /* What the administrator says with Expires and Header wins: our headers are filled in between
+     * those two, and checked against "Header always" behind them. */
+    delivery_headers_register();
+    ap_hook_insert_filter(delivery_headers_insert, after_expires, before_headers, APR_HOOK_MIDDLE);
+    ap_hook_insert_filter(delivery_headers_insert_last, after_headers, NULL, APR_HOOK_REALLY_LAST);
+
+    /* Behind authorization and fixups, as any handler; before httpd's own for files, and behind
+     * mod_cache, which may have the answer already. */
+    ap_hook_handler(delivery_handler, NULL, NULL, APR_HOOK_MIDDLE);
+
+    /* Modules are loaded and checked where `apachectl configtest` comes by; the shared counters are
+     * made in the parent, the thread for deadlines in each child. */
+    ap_hook_check_config(plugin_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(plugin_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(plugin_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
+    /* Worker threads are joined after this; a guest with a long deadline would keep them. */
+    ap_hook_child_stopping(plugin_child_stopping, NULL, NULL, APR_HOOK_MIDDLE);
+#endif
+
+    /* Behind SetHandler and mod_rewrite, so that the last word is known; before mod_dir, which
+     * would redirect a directory or look for its index. */
+    ap_hook_fixups(plugin_fixups, NULL, before_dir, APR_HOOK_MIDDLE);
+
+    /* Before mod_proxy, which takes what ProxyPass matches whatever the handler says. */
+    ap_hook_handler(plugin_handler, after_cache, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(status_page_handler, NULL, NULL, APR_HOOK_MIDDLE);
+}
+
+/* Everything of this module is hidden but the one symbol that httpd looks for. */
+extern module wasmserve_module __attribute__((visibility("default")));
+
+AP_DECLARE_MODULE(wasmserve) = {
+    STANDARD20_MODULE_STUFF, settings_create_dir, settings_merge_dir, settings_create_server,
+    settings_merge_server,   settings_commands,   register_hooks,     0,
+};

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * delivery_response.c — from a chosen file to a response: validators, conditions, ranges, body.
+ *
+ * How:     Everything that a filter may look at is set before the first bucket leaves:
+ *    - r->content_encoding rather than a header of that name: httpd takes it off a 304 by
+ *      itself, and mod_deflate and mod_brotli see that there is nothing left to compress.
+ *    - no-gzip and no-brotli, since for an uncompressed answer those two would compress, and
+ *      change the tag, although the client (or the lack of a variant) has just decided for these
+ *      bytes.
+ *    - the entity tag with the coding in it.
+ * Then:    Conditions are ours (conditions.h), not httpd's ap_meets_conditions. Ranges are cut
+ *          by httpd's filter, which is left a Range header only where it applies, and no
+ *          If-Range, which has been evaluated.
+ * Errors:  412 and 416 are returned, so that ErrorDocument applies. httpd drops the headers of
+ *          an answer that becomes an error, except those in err_headers_out.
+ * Memory:  In r->pool; the body is file buckets over the file's descriptor, which belongs to the
+ *          same pool.
+ * Threads: As the request: one thread at a time.
+ */
+#include "delivery_response.h"
+
+#include "apr_buckets.h"
+#include "apr_strings.h"
+#include "http_core.h"
+#include "http_protocol.h"
+#include "http_request.h"
+#include "util_filter.h"
+
+#include "conditions.h"
+#include "etag.h"
+#include "httpd_log.h"
+#include "ranges.h"
+
+#if !AP_MODULE_MAGIC_AT_LEAST(20120211, 101)
+#error "mod_wasmserve needs httpd 2.4.47 or newer"
+#endif
+
+/* Since 2.4.60 httpd tells types that the configuration chose from those that a client may have had
+ * a hand in. */
+static void set_type(request_rec *r, const char *type)
+{
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 132)
+    ap_set_content_type_ex(r, type, 1);
+#else
+    ap_set_content_type(r, type);
+#endif
+}
+
+/* How long after its last change a file may change again without a new time of change: one tick of
+ * the kernel's file clock (1 to 10 ms), doubled; a second where the file system keeps no fractions,
+ * which a time without one suggests. */
+#define MTIME_TICK (20 * APR_TIME_C(1000))
+
+static bool mtime_is_settled(const request_rec *r, apr_time_t mtime)
+{
+    apr_time_t grain = apr_time_usec(mtime) == 0 ? APR_USEC_PER_SEC : MTIME_TICK;
+
+    return r->request_time - mtime > grain;
+}
+
+/* The strong tag of this file in this coding, or NULL under FileETag None. Strong from the first
+ * request on, so that the tag does not change although the content does not; weak only while the
+ * file could change without a change of its time, when a strong tag would be a promise that nobody
+ * can keep (RFC 9110 §8.8.1). httpd itself says weak for a full second whatever the file system. */
+static const char *make_etag(request_rec *r, struct delivery_file *file)
+{
+    bool settled = mtime_is_settled(r, file->finfo.mtime);
+    etag_rec source = {.vlist_validator = NULL,
+                       /* httpd compares this with the file's time to choose weak or strong */
+                       .request_time =
+                           settled ? file->finfo.mtime + 2 * APR_USEC_PER_SEC : r->request_time,
+                       .finfo = &file->finfo,
+                       .pathname = NULL, /* with a path httpd would close the descriptor */
+                       .fd = file->fd,
+                       .force_weak = !settled};
+    const char *tag = ap_make_etag_ex(r, &source);
+    char *own;
+
+    if (tag == NULL || tag[0] == '\0') {
+        return NULL;
+    }
+    own = apr_palloc(r->pool, strlen(tag) + ETAG_CODING_EXTRA);
+    etag_for_coding(own, tag, file->coding);
+    return own;
+}
+
+static void set_headers(request_rec *r, struct delivery_file *file, const char *type)
+{
+    const char *tag = make_etag(r, file);
+
+    set_type(r, type);
+    r->content_encoding = file->coding == CODING_IDENTITY ? NULL : coding_info(file->coding)->token;
+    apr_table_setn(r->subprocess_env, "no-gzip", "1");
+    apr_table_setn(r->subprocess_env, "no-brotli", "1");
+    ap_update_mtime(r, file->finfo.mtime);
+    ap_set_last_modified(r);
+    if (tag != NULL) {
+        apr_table_setn(r->headers_out, "ETag", tag);
+    }
+    ap_set_accept_ranges(r);
+    ap_set_content_length(r, file->finfo.size);
+}
+
+static struct conditions_result evaluate(request_rec *r)
+{
+    struct conditions_request request = {
+        .if_match = apr_table_get(r->headers_in, "If-Match"),
+        .if_unmodified_since = apr_table_get(r->headers_in, "If-Unmodified-Since"),
+        .if_none_match = apr_table_get(r->headers_in, "If-None-Match"),
+        .if_modified_since = apr_table_get(r->headers_in, "If-Modified-Since"),
+        .if_range = apr_table_get(r->headers_in, "If-Range"),
+        .range = apr_table_get(r->headers_in, "Range"),
+        .is_get = !r->header_only,
+        .is_head = r->header_only,
+    };
+    struct conditions_validators validators = {
+        .etag = apr_table_get(r->headers_out, "ETag"),
+        .last_modified = apr_time_sec(ap_rationalize_mtime(r, r->mtime)),
+        .date = apr_time_sec(r->request_time),
+    };
+
+    return conditions_evaluate(&request, &validators);
+}
+
+/* What httpd's error page shall still have of this answer. */
+static int fail(request_rec *r, int status)
+{
+    static const char *const kept[] = {"Vary", "ETag"};
+
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        const char *value = apr_table_get(r->headers_out, kept[i]);
+        if (value != NULL) {
+            apr_table_setn(r->err_headers_out, kept[i], value);
+            apr_table_unset(r->headers_out, kept[i]);
+        }
+    }
+    return status;
+}
+
+/* Leaves httpd's filter exactly the Range that is to be cut. */
+static int prepare_range(request_rec *r, bool use_range, apr_off_t size)
+{
+    const char *range = apr_table_get(r->headers_in, "Range");
+    enum ranges_verdict verdict = RANGES_IGNORE;
+
+    apr_table_unset(r->headers_in, "If-Range");
+    apr_table_unset(r->headers_in,
+                    "Request-Range"); /* the name before RFC 2068, which httpd still knows */
+    if (use_range && range != NULL) {
+        verdict = ranges_judge(range, (uint64_t)size);
+    }
+    if (verdict == RANGES_IGNORE) {
+        apr_table_unset(r->headers_in, "Range");
+    } else if (verdict == RANGES_UNSATISFIABLE) {
+        apr_table_setn(r->err_headers_out, "Content-Range",
+                       apr_psprintf(r->pool, "bytes */%" APR_OFF_T_FMT, size));
+        return HTTP_RANGE_NOT_SATISFIABLE;
+    }
+    return OK;
+}
+
+/* Files up to this size are read rather than mapped. A mapping costs two system calls and a page
+ * fault, and in a child with many threads the whole process waits for it twice; copying so little
+ * costs less. RATIONALE "Why is a small body read and not mapped?" */
+#define SMALL_BODY ((apr_size_t)64 * 1024)
+
+/* How the body is read where it is not sent by sendfile. httpd's own buffers are 8 KB by default; a
+ * small body goes into one of its own size, so that it leaves in one piece. */
+static void tune_reading(const request_rec *r, apr_bucket *bucket, apr_off_t size)
+{
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    apr_size_t buffer = ap_get_read_buf_size(r);
+    bool small = size <= (apr_off_t)SMALL_BODY;
+
+#if APR_HAS_MMAP
+    if (core->enable_mmap == ENABLE_MMAP_OFF || small) {
+        apr_bucket_file_enable_mmap(bucket, 0);
+    }
+#endif
+    apr_bucket_file_set_buf_size(bucket, small && buffer < SMALL_BODY ? SMALL_BODY : buffer);
+}
+
+static int send_body(request_rec *r, const struct delivery_file *file, bool with_body)
+{
+    apr_bucket_brigade *brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    apr_status_t status;
+
+    if (with_body && file->finfo.size > 0) {
+        /* Splits what is larger than a bucket can be. */
+        apr_bucket *bucket =
+            apr_brigade_insert_file(brigade, file->fd, 0, file->finfo.size, r->pool);
+        tune_reading(r, bucket, file->finfo.size);
+    }
+    APR_BRIGADE_INSERT_TAIL(brigade, apr_bucket_eos_create(r->connection->bucket_alloc));
+    status = ap_pass_brigade(r->output_filters, brigade);
+    apr_brigade_cleanup(brigade);
+    if (status == APR_SUCCESS || r->status != HTTP_OK || r->connection->aborted) {
+        return OK;
+    }
+    LOG_R(APLOG_DEBUG, status, r, "%s could not be sent", file->path);
+    return AP_FILTER_ERROR;
+}
+
+int delivery_response_send(request_rec *r, const struct delivery_file *file, const char *type)
+{
+    struct delivery_file own = *file;
+    struct conditions_result conditions;
+    int result;
+
+    set_headers(r, &own, type);
+    conditions = evaluate(r);
+    if (conditions.verdict == CONDITIONS_FAILED) {
+        return fail(r, HTTP_PRECONDITION_FAILED);
+    }
+    if (conditions.verdict == CONDITIONS_NOT_MODIFIED) {
+        /* Not returned but sent, so that mod_headers and mod_expires have their say (RFC 9110
+         * §15.4.5 wants the fields that the 200 would have had). */
+        r->status = HTTP_NOT_MODIFIED;
+        return send_body(r, &own, false);
+    }
+    result = prepare_range(r, conditions.use_range, own.finfo.size);
+    if (result != OK) {
+        return fail(r, result);
+    }
+    return send_body(r, &own, true);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * delivery_response.h — from a chosen file to a response: validators, conditions, ranges, body.
+ *
+ * Memory:  In r->pool.
+ * Threads: As the request: one thread at a time.
+ */
+#ifndef DELIVERY_RESPONSE_H
+#define DELIVERY_RESPONSE_H
+
+#include "delivery_variants.h"
+
+/* Sends the file, or 304, or returns 412 or 416 for httpd to answer. type is the media type. The
+ * caller has dealt with the method; Vary is already set. */
+int delivery_response_send(request_rec *r, const struct delivery_file *file, const char *type);
+
+#endif

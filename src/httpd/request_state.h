@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * request_state.h — what the module's hooks and filters tell each other about one request.
+ *
+ * Why:     httpd gives a module one pointer for each request; this is what it points to.
+ * Memory:  In r->pool, made at first use.
+ * Threads: As the request: one thread at a time.
+ */
+#ifndef REQUEST_STATE_H
+#define REQUEST_STATE_H
+
+#include <stdbool.h>
+
+#include "httpd.h"
+
+struct plugin;
+
+struct request_state {
+    const char *cache_control; /* what delivery would say, unless somebody else has; or NULL */
+
+    /* Plugins. */
+    const struct plugin *plugin; /* that answers the request; NULL: none */
+    apr_filetype_e kind;         /* of r->filename; fixups hides directories from mod_dir */
+    bool plugin_over;            /* it failed: it does not answer what the request turns into */
+};
+
+/* The state of the request, made if it is not there yet; never NULL. */
+struct request_state *request_state_of(request_rec *r);
+
+#endif
