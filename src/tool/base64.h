@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * base64.h — bytes out of base64 (RFC 4648 §4), for modules that stand in scripts.
+ */
+#ifndef WASMSERVE_BASE64_H
+#define WASMSERVE_BASE64_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Decodes `length` characters into out, which has room for length / 4 * 3 bytes. Strict: padding
+ * is required, unused bits are zero, nothing else stands between. False if it is not base64. */
+bool base64_decode(const char *text, size_t length, uint8_t *out, size_t *out_length);
+
+#endif
