@@ -1,0 +1,3 @@
+module wasmserve.example/demo/app
+
+go 1.19

@@ -1,0 +1,3 @@
+module wasmserve.example/demo/words
+
+go 1.21
