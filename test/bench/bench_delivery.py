@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Delivery: requests per second for the same compressed bytes, by this module and by its peers.
+
+A .wasm file with its three variants lies beside each other; a browser's Accept-Encoding asks. The body that all must
+send is the .br. Goals: at least as fast as httpd's own handler that is asked for the .br file by name, which is the
+least that any httpd can do, and at least 1.4 times as fast as the rewrite rules of httpd's documentation.
+"""
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+
+import measure
+from measure import Contender, Missing, env
+
+BROWSER = [("Accept-Encoding", "gzip, deflate, br, zstd")]
+ROUNDS = 5
+GOALS = {"httpd, .br by name": 1.0, "httpd, rewrite rules": 1.4}
+
+# The idea of the rules in the manual of mod_brotli ("serving pre-compressed content"), for .wasm: if the client's
+# header has the word and the file is there, go to the other name, and dress the answer.
+REWRITE = """
+<Directory "${docroot}">
+    RewriteEngine On
+    RewriteCond %{HTTP:Accept-Encoding} br
+    RewriteCond %{REQUEST_FILENAME}.br -s
+    RewriteRule ^(.*)\\.wasm$ $1.wasm.br [QSA]
+    RewriteCond %{HTTP:Accept-Encoding} gzip
+    RewriteCond %{REQUEST_FILENAME}.gz -s
+    RewriteRule ^(.*)\\.wasm$ $1.wasm.gz [QSA]
+    RewriteRule \\.wasm\\.(br|gz)$ - [T=application/wasm,E=no-gzip:1,E=no-brotli:1]
+    <FilesMatch "\\.wasm\\.br$">
+        Header append Content-Encoding br
+        Header append Vary Accept-Encoding
+    </FilesMatch>
+    <FilesMatch "\\.wasm\\.gz$">
+        Header append Content-Encoding gzip
+        Header append Vary Accept-Encoding
+    </FilesMatch>
+</Directory>
+"""
+
+# MultiViews only looks for variants of a name that does not exist, so the raw file has another one there.
+MULTIVIEWS = """
+<Directory "${docroot}">
+    Options +MultiViews
+    AddEncoding br .br
+    AddEncoding zstd .zst
+    AddEncoding gzip .gz
+    RemoveType .gz
+</Directory>
+"""
+
+NGINX = """
+load_module "{modules}/ngx_http_brotli_static_module.so";
+{user}
+worker_processes 2;
+daemon off;
+pid "{root}/nginx.pid";
+error_log stderr error;
+events {{ worker_connections 256; }}
+http {{
+    types {{ application/wasm wasm; }}
+    access_log off;
+    sendfile {sendfile};
+    keepalive_requests 100000000;
+    client_body_temp_path "{root}/t1"; proxy_temp_path "{root}/t2"; fastcgi_temp_path "{root}/t3";
+    uwsgi_temp_path "{root}/t4"; scgi_temp_path "{root}/t5";
+    gzip_vary on;
+    server {{
+        listen 127.0.0.1:{port}{h2};
+        root "{root}/docroot";
+        brotli_static on;
+        gzip_static on;
+    }}
+}}
+"""
+
+
+def make_files():
+    """app.wasm, compiled from app.c, and its variants by the tools that sites use: a .br of about 32 KB."""
+    folder = os.path.join(measure.OUT, "delivery")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    path = os.path.join(folder, "app.wasm")
+    measure.compile_wasm(os.path.join(measure.HERE, "app.c"), path, link=["-Wl,-s"])
+    measure.run(["brotli", "-q", "11", "-k", path])
+    measure.run(["zstd", "-q", "-19", "-k", path, "-o", path + ".zst"])
+    measure.run(["gzip", "-9", "-n", "-k", path])
+    files = {}
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name), "rb") as file:
+            files[name] = file.read()
+    return files
+
+
+def httpd_server(files, config="", modules=(), load_module=False, renamed=False):
+    """A running httpd with the files. renamed: the raw file as app.wasm.wasm, for MultiViews."""
+    def setup(server):
+        old = time.time() - 3600  # a validator is weak in the first second of a file's life
+        for name, data in files.items():
+            target = "app.wasm.wasm" if renamed and name == "app.wasm" else name
+            server.write("docroot/" + target, data, mtime=old)
+
+    return env.Httpd(config=config, modules=modules, h2=True, override="None", setup=setup, log_level="warn",
+                     load_module=load_module, mpm_config=measure.HTTPD_TUNING).start()
+
+
+class Nginx:
+    """nginx with brotli_static, in a directory of its own. This release has a port for each protocol, so there are two
+    of these; and with sendfile its cleartext HTTP/2 waits 40 ms for an acknowledgement in each response, which would
+    be no contest."""
+
+    def __init__(self, files, h2):
+        program = shutil.which("nginx") or "/usr/sbin/nginx"
+        if not os.access(program, os.X_OK):
+            raise Missing("no nginx (Debian: nginx-light)")
+        modules = "/usr/lib/nginx/modules"
+        if not os.path.exists(modules + "/ngx_http_brotli_static_module.so"):
+            raise Missing("no brotli_static (Debian: libnginx-mod-http-brotli-static)")
+        self.root = tempfile.mkdtemp(prefix="wasmserve-nginx-")
+        os.chmod(self.root, 0o755)
+        os.mkdir(self.root + "/docroot")
+        for name, data in files.items():
+            with open(self.root + "/docroot/" + name, "wb") as out:
+                out.write(data)
+        self.port = env.free_port()
+        user = "user www-data;" if os.getuid() == 0 else ""
+        with open(self.root + "/nginx.conf", "w", encoding="utf-8") as out:
+            out.write(NGINX.format(modules=modules, root=self.root, port=self.port, user=user,
+                                   h2=" http2" if h2 else "", sendfile="off" if h2 else "on"))
+        self.process = subprocess.Popen([program, "-p", self.root, "-c", self.root + "/nginx.conf"],
+                                        stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        self._wait()
+
+    def _wait(self):
+        deadline = time.monotonic() + env.PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                env.Connection(self.port, 1).close()
+                return
+            except OSError:
+                if self.process.poll() is not None:
+                    raise RuntimeError("nginx did not start") from None
+                time.sleep(0.05)
+        raise RuntimeError("nginx does not answer")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+    def remove(self):
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+def fetch(port, path, headers):
+    with env.Connection(port) as connection:
+        return connection.request("GET", path, list(headers) + [("Connection", "close")])
+
+
+def main():
+    measure.prepare()
+    files = make_files()
+    body = files["app.wasm.br"]
+    assert len(body) < min(len(files[name]) for name in files if name != "app.wasm.br")
+    print("app.wasm: %d bytes; br %d, zstd %d, gzip %d" % tuple(
+        len(files["app.wasm" + ending]) for ending in ("", ".br", ".zst", ".gz")))
+    servers, missing = [], []
+    over_1, over_2 = [], []
+    try:
+        def add(name, server, path="/app.wasm", h2_server=None):
+            answer = fetch(server.port, path, BROWSER)
+            measure.verify(name, answer.body, body)
+            over_1.append(Contender(name, server.process.pid, lambda: measure.wrk(server.port, path, BROWSER)))
+            other = h2_server or server
+            over_2.append(Contender(name, other.process.pid, lambda: measure.h2load(other.port, path, BROWSER)))
+
+        def serve(*args, **keywords):
+            servers.append(httpd_server(files, *args, **keywords))
+            return servers[-1]
+
+        add("mod_wasmserve", serve('<Directory "${docroot}">\n    WasmServe On\n</Directory>', load_module=True))
+        add("httpd, .br by name", serve(), "/app.wasm.br")
+        add("httpd, rewrite rules", serve(REWRITE, modules=["rewrite", "headers"]))
+        add("httpd, MultiViews", serve(MULTIVIEWS, modules=["negotiation"], renamed=True))
+        try:
+            for h2 in (False, True):
+                servers.append(Nginx(files, h2))
+            add("nginx, brotli_static", servers[-2], h2_server=servers[-1])
+        except Missing as why:
+            missing.append(("nginx, brotli_static", why))
+        measure.interleave(over_1, ROUNDS)
+        measure.interleave(over_2, ROUNDS)
+    finally:
+        for server in servers:
+            server.stop()
+            server.remove()
+    for title, contenders in (("HTTP/1.1, 16 connections (wrk)", over_1), ("HTTP/2, 16 connections (h2load)", over_2)):
+        ours = contenders[0]
+        rows = []
+        for contender in contenders:
+            ratio = ours.ratio_to(contender)
+            goal = GOALS.get(contender.name)
+            verdict = "" if goal is None else "goal %.1f: %s" % (goal, "met" if ratio >= goal else "MISSED")
+            rows.append([contender.name, "%.0f" % contender.median("rate"), "" if contender is ours else "%.2f" % ratio,
+                         verdict, "%.1f" % contender.median("cpu"),
+                         "" if contender is ours else "%.2f" % contender.ratio_to(ours, "cpu")])
+        measure.table("%s: %d bytes, median of %d rounds" % (title, len(body), ROUNDS),
+                      ["", "requests/s", "ours is × this", "", "CPU µs/request", "this is × ours"], rows)
+        measure.note_missing(missing)

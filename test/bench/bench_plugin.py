@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plugin: what a request costs that a program answers, in the sandbox and beside it.
+
+The same thirteen bytes by: a guest of this module (a fresh instance for every request), mod_lua, mod_cgid (the same C
+source, compiled for this machine), and a file. Throughput is measured with 16 connections, latency with one, which
+shows what a single request costs when nobody waits in line.
+"""
+import os
+import sys
+
+import measure
+from measure import Contender, Missing, env
+
+BODY = b"Hello, world!\n"
+ROUNDS = 5
+
+SANDBOX = """
+<WasmServePlugin answer>
+    WasmServeModule plugins/answer.wasm
+</WasmServePlugin>
+<Location "/answer">
+    WasmServeHandler answer
+</Location>
+"""
+
+LUA = """
+<Files "answer.lua">
+    SetHandler lua-script
+</Files>
+"""
+
+LUA_SCRIPT = """
+function handle(r)
+    r.content_type = "text/plain"
+    r:puts("Hello, world!\\n")
+    return apache2.OK
+end
+"""
+
+CGID = """
+ScriptSock "${root}/run/cgisock"
+ScriptAlias "/cgi-bin/" "${root}/cgi-bin/"
+<Directory "${root}/cgi-bin">
+    Require all granted
+</Directory>
+"""
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def sandbox():
+    path = os.path.join(measure.OUT, "answer.wasm")
+    measure.compile_wasm(os.path.join(measure.HERE, "answer.c"), path)
+    return "/answer", dict(config=SANDBOX, load_module=True,
+                           setup=lambda server: server.write("plugins/answer.wasm", read(path)))
+
+
+def static_file():
+    return "/answer.txt", dict(setup=lambda server: server.write("docroot/answer.txt", BODY))
+
+
+def lua():
+    if not env.Installation.get().has("lua"):
+        raise Missing("this httpd has no mod_lua")
+    return "/answer.lua", dict(config=LUA, modules=["lua"],
+                               setup=lambda server: server.write("docroot/answer.lua", LUA_SCRIPT))
+
+
+def cgid():
+    if not env.Installation.get().has("cgid"):
+        raise Missing("this httpd has no mod_cgid")
+    path = os.path.join(measure.OUT, "answer")
+    measure.run(["cc", "-O2", "-o", path, os.path.join(measure.HERE, "answer.c")])
+    return "/cgi-bin/answer", dict(config=CGID, modules=["cgid", "alias"],
+                                   setup=lambda server: server.write("cgi-bin/answer", read(path), 0o755))
+
+
+def main():
+    measure.prepare()
+    servers, missing, busy, alone = [], [], [], []
+    try:
+        for name, make in (("guest, fresh instance", sandbox), ("mod_lua", lua), ("mod_cgid, C program", cgid),
+                           ("static file", static_file)):
+            try:
+                path, keywords = make()
+            except Missing as why:
+                missing.append((name, why))
+                continue
+            keywords.setdefault("load_module", False)
+            server = env.Httpd(override="None", log_level="warn", mpm_config=measure.HTTPD_TUNING, **keywords)
+            servers.append(server)
+            server.start()
+            with env.Connection(server.port) as connection:
+                answer = connection.request("GET", path, [("Connection", "close")])
+            measure.verify(name, answer.body, BODY)
+            session, port = server.process.pid, server.port
+            busy.append(Contender(name, session, lambda port=port, path=path: measure.wrk(port, path)))
+            alone.append(Contender(name, session,
+                                   lambda port=port, path=path: measure.wrk(port, path, connections=1)))
+        measure.interleave(busy, ROUNDS)
+        measure.interleave(alone, ROUNDS)
+    finally:
+        for server in servers:
+            server.stop()
+            server.remove()
+    for title, contenders in (("16 connections", busy), ("1 connection", alone)):
+        ours = contenders[0]
+        measure.table("%s: %d bytes, median of %d rounds (wrk)" % (title, len(BODY), ROUNDS),
+                      ["", "requests/s", "p50 ms", "p99 ms", "ours is × this", "CPU µs/request"],
+                      [[c.name, "%.0f" % c.median("rate"), "%.2f" % c.median("p50"), "%.2f" % c.median("p99"),
+                        "" if c is ours else "%.3f" % ours.ratio_to(c), "%.0f" % c.median("cpu")] for c in contenders])
+    measure.note_missing(missing)
+    sys.stdout.flush()

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every configuration that this project ships or shows does what it says: conf/wasmserve.conf with all of its examples
+switched on, each .htaccess of conf/htaccess at work, the demo's server, and the examples of the README."""
+import glob
+import gzip
+import os
+import re
+import subprocess
+
+import pytest
+
+import env
+
+CONF = os.path.join(env.TOP, "conf")
+HTACCESS = sorted(glob.glob(os.path.join(CONF, "htaccess", "*.htaccess")))
+WHEN = 1700000000
+RAW = b"\0asm\1\0\0\0" + bytes(range(256)) * 16
+BR = b"\x1b\x07" + b"brotli" * 70
+GZIP = gzip.compress(RAW, mtime=0)
+ONLY_BR = [("Accept-Encoding", "br")]
+
+PLUGIN = """
+<WasmServePlugin hello>
+    WasmServeModule plugins/hello.wasm
+</WasmServePlugin>
+"""
+
+
+def read(path, mode="r"):
+    with open(path, mode, **({} if "b" in mode else {"encoding": "utf-8"})) as file:
+        return file.read()
+
+
+def with_hello(guest):
+    return lambda server: server.write("plugins/hello.wasm", read(guest("hello"), "rb"))
+
+
+def switched_on(text):
+    """The text with its examples: in conf/wasmserve.conf prose follows "# " and an example follows "#" or "#    "."""
+    return re.subn(r"(?m)^#(?=[<A-Z]|    )", "", text)
+
+
+def test_every_example_of_the_shipped_configuration(make_httpd, guest):
+    text, count = switched_on(read(os.path.join(CONF, "wasmserve.conf")))
+    assert count > 20
+    server = make_httpd(config=text, setup=with_hello(guest), modules=["alias"])
+    server.write("docroot/app.wasm", RAW, mtime=WHEN)
+    server.write("docroot/app.wasm.br", BR, mtime=WHEN)
+    answer = server.get("/app.wasm", ONLY_BR)
+    assert (answer.status, answer.get("Content-Encoding"), answer.body) == (200, "br", BR)
+    assert answer.get("Cross-Origin-Embedder-Policy") == "require-corp"
+    assert server.get("/hello").status == 200
+    assert b"hello" in server.get("/wasmserve-status").body
+
+
+@pytest.fixture(scope="module")
+def examples(make_httpd, guest):
+    """A server with a directory for each .htaccess, named like it."""
+    def setup(server):
+        with_hello(guest)(server)
+        for path in HTACCESS:
+            folder = "docroot/" + os.path.basename(path)[:-len(".htaccess")]
+            server.write(folder + "/.htaccess", read(path))
+            server.write(folder + "/index.html", b"<p>the page</p>", mtime=WHEN)
+            for name in ("app.wasm", "app.js", "_framework/dotnet.wasm"):
+                server.write("%s/%s" % (folder, name), RAW, mtime=WHEN)
+                server.write("%s/%s.br" % (folder, name), BR, mtime=WHEN)
+                server.write("%s/%s.gz" % (folder, name), GZIP, mtime=WHEN)
+            # As Unity leaves them: without the raw file.
+            server.write(folder + "/Build/game.wasm.br", BR, mtime=WHEN)
+            server.write(folder + "/Build/game.data.gz", GZIP, mtime=WHEN)
+
+    return make_httpd(config=PLUGIN, modules=["rewrite"], setup=setup)
+
+
+def test_there_are_examples():
+    assert {"wasm-app.htaccess", "plugin.htaccess"} <= {os.path.basename(path) for path in HTACCESS}
+
+
+@pytest.mark.parametrize("name", [os.path.basename(path)[:-len(".htaccess")] for path in HTACCESS
+                                  if not path.endswith("plugin.htaccess")])
+def test_htaccess_delivers(examples, name):
+    answer = examples.get("/%s/app.wasm" % name, ONLY_BR)
+    assert (answer.status, answer.get("Content-Encoding"), answer.body) == (200, "br", BR)
+    assert answer.get("Content-Type") == "application/wasm"
+    assert "accept-encoding" in answer.tokens("Vary")
+    script = examples.get("/%s/app.js" % name, ONLY_BR)
+    assert (script.get("Content-Encoding"), script.body) == ("br", BR)
+
+
+def test_threads_htaccess_isolates_the_page(examples):
+    page = examples.get("/threads/index.html")
+    assert page.get("Cross-Origin-Opener-Policy") == "same-origin"
+    assert page.get("Cross-Origin-Embedder-Policy") == "require-corp"
+    assert "Cross-Origin-Opener-Policy" not in examples.get("/wasm-app/index.html")
+
+
+def test_unity_htaccess_serves_what_unity_asks_for(examples):
+    code = examples.get("/unity/Build/game.wasm.br", ONLY_BR)
+    assert (code.status, code.get("Content-Type"), code.get("Content-Encoding")) == (200, "application/wasm", "br")
+    assert code.body == BR
+    data = examples.get("/unity/Build/game.data.gz", [("Accept-Encoding", "gzip")])
+    assert (data.status, data.get("Content-Encoding"), data.body) == (200, "gzip", GZIP)
+
+
+def test_blazor_htaccess_has_pages_but_no_page_in_place_of_a_missing_file(examples):
+    assert examples.get("/blazor/counter").body == b"<p>the page</p>"
+    assert examples.get("/blazor/_framework/dotnet.wasm", ONLY_BR).body == BR
+    assert examples.get("/blazor/_framework/missing.wasm").status == 404
+
+
+def test_plugin_htaccess_hands_the_directory_to_the_guest(examples):
+    answer = examples.get("/plugin/")
+    assert answer.status == 200 and answer.body != b"<p>the page</p>"
+    assert examples.get("/wasm-app/index.html").body == b"<p>the page</p>"
+
+
+def test_the_demos_server_accepts_its_configuration(tmp_path, guest):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "htdocs").mkdir()
+    (tmp_path / "plugins").mkdir()
+    for name in ("greet", "spin", "hungry", "words"):
+        (tmp_path / "plugins" / (name + ".wasm")).write_bytes(read(guest("hello"), "rb"))
+    installation = env.Installation.get()
+    run = tmp_path / "run.conf"
+    run.write_text('Define DEMO_PORT %d\nDefine DEMO_ROOT "%s"\nDefine MODULES "%s"\nDefine WASMSERVE "%s"\n'
+                   'Define DEMO_GO\nInclude "%s/demo/httpd.conf"\n'
+                   % (env.free_port(), tmp_path, installation.libexec, env.MODULE, CONF))
+    done = subprocess.run([installation.program, "-t", "-f", str(run)], capture_output=True, text=True,
+                          env=dict(os.environ, **env.sanitizer_environment(str(tmp_path / "logs"))))
+    assert done.returncode == 0 and "Syntax OK" in done.stderr, done.stdout + done.stderr
+
+
+def readme_examples():
+    """The configuration blocks of the README, with the line where each begins."""
+    text = read(os.path.join(env.TOP, "README.md"))
+    return [(text[:found.start()].count("\n") + 1, found.group(1))
+            for found in re.finditer(r"(?ms)^```apache\n(.*?)^```$", text)]
+
+
+@pytest.mark.parametrize("line,example", readme_examples() or [(0, None)])
+def test_readme_example_loads(make_httpd, guest, tmp_path, line, example):
+    assert example is not None, "the README shows no configuration"
+    # The README speaks of places of its own; here they are this server's. A digest is the reader's, not ours.
+    for place in ("/srv/www", "/srv/data"):
+        example = example.replace(place, str(tmp_path))
+    example = re.sub(r"sha256:\S+", "", example)
+    code, said = make_httpd(config=example, setup=with_hello(guest), start=False,
+                            modules=["alias", "headers"]).configtest()
+    assert code == 0 and "Syntax OK" in said, "README.md, line %d: %s" % (line, said)

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""configtest finds every mistake about plugins, and says where it is, what is wrong and what to do."""
+import hashlib
+import os
+import re
+
+import pytest
+
+import plugin_wat
+
+
+@pytest.fixture(scope="module")
+def server(make_httpd, guest):
+    def setup(h):
+        with open(guest("hello"), "rb") as module:
+            good = module.read()
+        h.digest = hashlib.sha256(good).hexdigest()
+        h.write("good.wasm", good)
+        h.write("empty.wasm", b"")
+        h.write("text.wasm", b"#!/bin/sh\necho hello\n")
+        h.write("version.wasm", b"\0asm\x02\0\0\0")
+        h.write("component.wasm", b"\0asm\x0d\0\x01\0")
+        h.write("cut.wasm", good[:len(good) // 2])
+        h.write("invalid.wasm", plugin_wat.assemble(
+            '(module (func (export "_start") (drop (i32.add (i64.const 1) (i32.const 2)))))', "--no-check"))
+        h.write("import.wasm", plugin_wat.assemble(
+            '(module (import "env" "system" (func)) (func (export "_start")))'))
+        h.write("signature.wasm", plugin_wat.assemble(
+            '(module (import "wasi_snapshot_preview1" "fd_close" (func (param i64))) (func (export "_start")))'))
+        h.write("nostart.wasm", plugin_wat.assemble('(module (func (export "main")))'))
+        h.write("oddstart.wasm", plugin_wat.assemble('(module (func (export "_start") (param i32)))'))
+        h.write("reactor.wasm", plugin_wat.assemble('(module (func (export "_initialize")))'))
+        h.write("httpwasm.wasm", plugin_wat.assemble('(module (func (export "handle_request")))'))
+        h.write("proxywasm.wasm", plugin_wat.assemble('(module (func (export "proxy_abi_version_0_2_1")))'))
+        h.write("large.wasm", plugin_wat.assemble('(module (memory 2048) (func (export "_start")))'))
+        h.write("data/file.txt", "data")
+        # A type section that says that it has 4 billion types: what it would take must not be taken.
+        h.write("greedy.wasm", b"\0asm\1\0\0\0\1\6\xff\xff\xff\xff\x0f\x60")
+        return h
+    return make_httpd(start=False, setup=setup)
+
+
+def section(*lines, name="p"):
+    return "<WasmServePlugin %s>\n%s\n</WasmServePlugin>\n" % (name, "\n".join(lines))
+
+
+GOOD = "WasmServeModule good.wasm"
+
+# What is written, and what the complaint must say besides the file and the line: who, what, and the remedy.
+WRONG = {
+    "no module": (section("WasmServeGrant log"), ["plugin p", "no WasmServeModule", "name the module's file"]),
+    "missing": (section("WasmServeModule none.wasm"), ["none.wasm", "No such file", "check the path"]),
+    "directory": (section("WasmServeModule data"), ["data", "not a regular file"]),
+    "empty": (section("WasmServeModule empty.wasm"), ["empty.wasm", "cannot be used", "damaged|cut short|\\.wasm file"]),
+    "text": (section("WasmServeModule text.wasm"), ["magic header not detected", "byte 0", "is this a .wasm file"]),
+    "version": (section("WasmServeModule version.wasm"), ["unknown binary version"]),
+    "component": (section("WasmServeModule component.wasm"), ["component", "wasm32-wasip1"]),
+    "cut short": (section("WasmServeModule cut.wasm"), ["cut.wasm", "at byte \\d+", "build or copy it again"]),
+    "invalid": (section("WasmServeModule invalid.wasm"), ["type mismatch", "at byte \\d+"]),
+    "greedy": (section("WasmServeModule greedy.wasm"), ["greedy.wasm", "cannot be used"]),
+    "import": (section("WasmServeModule import.wasm"), ['"env" "system"', "wasi_snapshot_preview1 alone"]),
+    "signature": (section("WasmServeModule signature.wasm"), ["incompatible import type", "WASI preview 1"]),
+    "no _start": (section("WasmServeModule nostart.wasm"), ["cannot answer requests", "_start"]),
+    "odd _start": (section("WasmServeModule oddstart.wasm"), ["takes parameters"]),
+    "reactor": (section("WasmServeModule reactor.wasm"), ["reactor", "with _start"]),
+    "http-wasm guest": (section("WasmServeModule httpwasm.wasm"), ["guest for http-wasm", "cannot run"]),
+    "proxy-wasm guest": (section("WasmServeModule proxywasm.wasm"), ["guest for proxy-wasm", "cannot run"]),
+    "too much memory": (section("WasmServeModule large.wasm"),
+                        ["begins with 134217728 bytes", "allows 67108864", "at least 131072K"]),
+    "pinned wrongly": (section("WasmServeModule good.wasm sha256:" + "0" * 64),
+                       ["not the one that WasmServeModule pins", "sha256:{digest}", "pin the new digest"]),
+    "bad digest": (section("WasmServeModule good.wasm sha256:abc"), ["not a digest", "sha256sum good.wasm"]),
+    "md5": (section("WasmServeModule good.wasm md5:" + "0" * 32), ["not a digest"]),
+    "three words": (section("WasmServeModule a b c"), ["WasmServeModule", "quote a path"]),
+    "abi unknown": (section(GOOD, "WasmServeABI fastcgi"), ["WasmServeABI", "neither auto nor cgi"]),
+    "abi http-wasm": (section(GOOD, "WasmServeABI http-wasm"), ["WasmServeABI", "cannot speak http-wasm", "auto or cgi"]),
+    "abi proxy-wasm": (section(GOOD, "WasmServeABI proxy-wasm"), ["cannot speak proxy-wasm"]),
+    "grant unknown": (section(GOOD, "WasmServeGrant network"), ["WasmServeGrant", '"network" is not one of']),
+    "grant of later": (section(GOOD, "WasmServeGrant kv"), ["this version cannot grant that"]),
+    "grant env": (section(GOOD, "WasmServeGrant env:"), ["env:NAME or env:NAME=VALUE"]),
+    "grant env name": (section(GOOD, "WasmServeGrant env:A-B=1"), ["env:NAME=VALUE"]),
+    "grant env of request": (section(GOOD, "WasmServeGrant env:REMOTE_USER=root"), ["the request's own"]),
+    "grant env header": (section(GOOD, "WasmServeGrant env:HTTP_HOST=x"), ["the request's own"]),
+    "grant env twice": (section(GOOD, "WasmServeGrant env:A=1 env:A=2"), ["granted twice"]),
+    "grant dir": (section(GOOD, "WasmServeGrant dir:data"), ["dir:HOST:GUEST"]),
+    "grant dir guest": (section(GOOD, "WasmServeGrant dir:data:/a/../b"), ["dir:HOST:GUEST"]),
+    "grant dir mode": (section(GOOD, "WasmServeGrant dir:data:/d:rx"), ["rx is neither ro nor rw"]),
+    "grant dir twice": (section(GOOD, "WasmServeGrant dir:data:/d dir:/tmp:/d"), ["already has a /d"]),
+    "grant dir missing": (section(GOOD, "WasmServeGrant dir:none:/d"), ["none is not accessible", "create it"]),
+    "grant dir file": (section(GOOD, "WasmServeGrant dir:data/file.txt:/d"), ["not a directory"]),
+    "memory small": (section(GOOD, "WasmServeMemory 1"), ["WasmServeMemory", "out of range", "64K to 4G"]),
+    "memory word": (section(GOOD, "WasmServeMemory much"), ["WasmServeMemory", "is not a size"]),
+    "timeout zero": (section(GOOD, "WasmServeTimeout 0"), ["WasmServeTimeout", "out of range"]),
+    "timeout word": (section(GOOD, "WasmServeTimeout Off"), ["WasmServeTimeout", "is not a duration"]),
+    "stack small": (section(GOOD, "WasmServeStack 100"), ["WasmServeStack", "16K"]),
+    "fuel": (section(GOOD, "WasmServeFuel -1"), ["WasmServeFuel", "a number or Off"]),
+    "body": (section(GOOD, "WasmServeBody 1x"), ["WasmServeBody", "is not a size"]),
+    "concurrency": (section(GOOD, "WasmServeConcurrency 0"), ["WasmServeConcurrency", "out of range"]),
+    "on error word": (section(GOOD, "WasmServeOnError maybe"), ["WasmServeOnError", "closed nor open nor a status"]),
+    "on error status": (section(GOOD, "WasmServeOnError 200"), ["from 400 to 599"]),
+    "engine": ("WasmServeEngine jit", ["WasmServeEngine", "auto, interpreter, compiler"]),
+    "engine compiler": ("WasmServeEngine compiler", ["WasmServeEngine", "no compiler", "auto or interpreter"]),
+    "twice": (section(GOOD) + section(GOOD), ["already has a plugin of that name", "test.conf:\\d+"]),
+    "no name": (section(GOOD, name=""), ["is not a name"]),
+    "bad name": (section(GOOD, name="a/b"), ['"a/b" is not a name']),
+    "two names": (section(GOOD, name="a b"), ["takes one name"]),
+    "name none": (section(GOOD, name="none"), ["cannot be a name"]),
+    "foreign directive": (section(GOOD, "WasmServe On"), ["WasmServe ", "has no meaning inside", "move it"]),
+    "other module's directive": (section(GOOD, "ServerAdmin a@b"), ["ServerAdmin", "has no meaning inside"]),
+    "handler inside": (section(GOOD, "WasmServeHandler p"), ["WasmServeHandler", "has no meaning inside"]),
+    "unknown handler": ("<Location /x>\nWasmServeHandler ghost\n</Location>",
+                        ["WasmServeHandler ghost", "no such plugin", "<WasmServePlugin ghost>"]),
+    "two handlers": ("WasmServeHandler a b", ["takes one name"]),
+    "module outside": ("WasmServeModule good.wasm", ["WasmServeModule", "inside a <WasmServePlugin NAME>"]),
+    "grant outside": ("WasmServeGrant log", ["WasmServeGrant", "inside a <WasmServePlugin NAME>"]),
+    "section in a directory": ("<Directory /x>\n" + section(GOOD) + "</Directory>", ["not allowed"]),
+    "vhost's plugin in the main server": (
+        "<VirtualHost *:1>\n" + section(GOOD, name="inner") + "</VirtualHost>\nWasmServeHandler inner",
+        ["WasmServeHandler inner", "no such plugin in this server"]),
+    "later work": ("WasmServeFilter p", ["Invalid command 'WasmServeFilter'"]),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_mistakes(server, name):
+    config, wanted = WRONG[name]
+    code, output = server.configtest(config)
+    assert code != 0, output
+    assert re.search(r"test\.conf:\d+|on line \d+", output), "no place in:\n" + output
+    for text in wanted:
+        assert re.search(text.replace("{digest}", server.digest), output), "no %r in:\n%s" % (text, output)
+
+
+def test_all_mistakes_are_told_at_once(server):
+    code, output = server.configtest(section("WasmServeModule none.wasm") +
+                                     section("WasmServeModule text.wasm", name="q") + "WasmServeHandler ghost")
+    assert code != 0
+    for text in ("plugin p", "plugin q", "ghost"):
+        assert text in output
+
+
+def test_module_of_another_user(server):
+    if os.getuid() == 0:
+        pytest.skip("root reads everything")
+    server.write("secret.wasm", b"\0asm", mode=0)
+    code, output = server.configtest(section("WasmServeModule secret.wasm"))
+    assert code != 0 and "Permission denied" in output
+
+
+RIGHT = {
+    "all": section(GOOD + " sha256:{digest}", "WasmServeABI auto", "WasmServeGrant log clock random",
+                   "WasmServeGrant env:REGION=eu env:HOME dir:data:/data dir:/tmp:/tmp:rw", "WasmServeMemory 16M",
+                   "WasmServeTimeout 50ms", "WasmServeStack 256K", "WasmServeFuel 1000000", "WasmServeBody 0",
+                   "WasmServeConcurrency 4", "WasmServeOnError 502"),
+    "digest in capitals": section(GOOD + " SHA256:{DIGEST}"),
+    "quoted path": section('WasmServeModule "good.wasm"'),
+    "absolute path": section("WasmServeModule ${root}/good.wasm"),
+    "explicit abi": section(GOOD, "WasmServeABI cgi"),
+    "memory raised": section("WasmServeModule large.wasm", "WasmServeMemory 128M"),
+    "memory raised in the server": "WasmServeMemory 128M\n" + section("WasmServeModule large.wasm"),
+    "limits anywhere": "WasmServeMemory 32M\n<Location /a>\nWasmServeTimeout 2s\nWasmServeFuel Off\n</Location>\n",
+    "engine": "WasmServeEngine auto",
+    "used before it is defined": "WasmServeHandler p\n" + section(GOOD),
+    "used in a vhost": section(GOOD) + "<VirtualHost *:1>\nWasmServeHandler p\n</VirtualHost>",
+    "same name in a vhost": section(GOOD) + "<VirtualHost *:1>\n" + section(GOOD) + "</VirtualHost>",
+    "inside IfModule": section("<IfModule mod_wasmserve.c>", GOOD, "</IfModule>"),
+    "none": "WasmServeHandler none",
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_valid(server, name):
+    config = RIGHT[name].replace("{digest}", server.digest).replace("{DIGEST}", server.digest.upper())
+    code, output = server.configtest(config)
+    assert code == 0 and "Syntax OK" in output, output

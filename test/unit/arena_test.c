@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * arena_test.c — quotas, arenas and the stable order.
+ * layers: base
+ */
+#include "unit.h"
+
+#include "arena.h"
+#include "order.h"
+
+/* An impossible size is asked for on purpose; the sanitizer is to answer as malloc would. */
+const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
+TEST(a_quota_counts_what_is_taken_and_given_back)
+{
+    quota q;
+    quota_init(&q, 1000);
+    uint8_t *block = quota_realloc(&q, NULL, 0, 400);
+    REQUIRE(block != NULL);
+    memset(block, 7, 400);
+    CHECK_EQ_UINT(q.used, 400);
+    CHECK(quota_realloc(&q, block, 400, 1001) == NULL);
+    CHECK_EQ_UINT(q.used, 400);
+    CHECK(q.refused);
+    block = quota_realloc(&q, block, 400, 1000);
+    REQUIRE(block != NULL);
+    CHECK_EQ_INT(block[399], 7);
+    CHECK_EQ_UINT(q.used, 1000);
+    CHECK(quota_realloc(&q, NULL, 0, 1) == NULL);
+    block = quota_realloc(&q, block, 1000, 10);
+    CHECK_EQ_UINT(q.used, 10);
+    CHECK_EQ_UINT(q.peak, 1000);
+    CHECK(quota_realloc(&q, block, 10, 0) == NULL); /* frees */
+    CHECK_EQ_UINT(q.used, 0);
+    quota_free(&q, NULL, 0);
+    CHECK_EQ_UINT(q.used, 0);
+}
+
+TEST(an_impossible_size_is_refused_and_not_counted)
+{
+    quota q;
+    quota_init(&q, 0);
+    CHECK_EQ_UINT(q.limit, SIZE_MAX);
+    CHECK(quota_realloc(&q, NULL, 0, PTRDIFF_MAX) == NULL);
+    CHECK_EQ_UINT(q.used, 0);
+    wasm_report report = {0};
+    CHECK_EQ_INT(quota_fail(&q, &report), WASM_E_NO_MEMORY);
+    CHECK_EQ_INT(report.status, WASM_E_NO_MEMORY);
+}
+
+TEST(the_report_names_the_quota)
+{
+    quota q;
+    wasm_report report = {0};
+    quota_init(&q, 64);
+    CHECK(quota_realloc(&q, NULL, 0, 65) == NULL);
+    CHECK_EQ_INT(quota_fail(&q, &report), WASM_E_QUOTA);
+    CHECK(strstr(report.detail, "64 bytes") != NULL);
+    CHECK_EQ_INT(quota_fail(&q, NULL), WASM_E_QUOTA);
+}
+
+static bool all_zero(const uint8_t *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] != 0)
+            return false;
+    }
+    return true;
+}
+
+TEST(an_arena_gives_zeroed_aligned_blocks_that_do_not_overlap)
+{
+    static const size_t sizes[] = {1, 15, 16, 17, 100, 1000, 1023, 1024, 1025, 5000, 70000, 3, 0};
+    quota q;
+    arena a;
+    quota_init(&q, 0);
+    arena_init(&a, &q);
+    for (unsigned round = 0; round < 50; round++) {
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            CASE("round %u, %zu bytes", round, sizes[i]);
+            uint8_t *block = arena_alloc(&a, 1, sizes[i]);
+            REQUIRE(block != NULL);
+            CHECK_EQ_UINT((uintptr_t)block % 16, 0);
+            CHECK(all_zero(block, sizes[i])); /* an overlap would show what is written here: */
+            memset(block, 0xEE, sizes[i]);
+        }
+    }
+    CHECK(q.used == a.allocated && q.used >= 50 * 79224);
+    CHECK(arena_alloc(&a, 0, 8) != arena_alloc(&a, 8, 0));
+    arena_release(&a);
+    CHECK_EQ_UINT(q.used, 0);
+    CHECK(arena_alloc(&a, 1, 1) != NULL); /* it may be used again */
+    arena_release(&a);
+}
+
+TEST(an_arena_refuses_overflow_and_keeps_to_its_quota)
+{
+    quota q;
+    arena a;
+    quota_init(&q, 20000);
+    arena_init(&a, &q);
+    CHECK(arena_alloc(&a, SIZE_MAX / 2, 3) == NULL);
+    CHECK(arena_alloc(&a, SIZE_MAX, 1) == NULL);
+    CHECK(arena_copy(&a, "x", SIZE_MAX) == NULL);
+    CHECK(!q.refused && q.used == 0);
+    unsigned blocks = 0;
+    while (arena_alloc(&a, 1, 64) != NULL)
+        blocks++;
+    CHECK(q.refused && q.used <= 20000);
+    CHECK(blocks > 150 && blocks < 20000 / 64);
+    arena_release(&a);
+    CHECK_EQ_UINT(q.used, 0);
+}
+
+TEST(a_copy_is_terminated)
+{
+    quota q;
+    arena a;
+    quota_init(&q, 0);
+    arena_init(&a, &q);
+    CHECK_EQ_STR(arena_copy(&a, "run it", 3), "run");
+    CHECK_EQ_STR(arena_copy(&a, NULL, 0), "");
+    arena_release(&a);
+}
+
+static int compare_tens(const void *items, uint32_t a, uint32_t b)
+{
+    const uint32_t *values = items;
+    return (int)(values[a] / 10) - (int)(values[b] / 10);
+}
+
+TEST(the_order_is_right_and_stable)
+{
+    enum { MOST = 300 };
+    uint32_t values[MOST], indices[MOST], scratch[MOST], random = 12345;
+    for (uint32_t count = 0; count <= MOST; count += count < 20 ? 1 : 35) {
+        CASE("%u items", (unsigned)count);
+        for (uint32_t i = 0; i < count; i++) {
+            random = random * 1664525 + 1013904223;
+            values[i] = random >> 16 & 0xFF;
+        }
+        order_sort(values, count, compare_tens, indices, scratch);
+        bool seen[MOST] = {false};
+        for (uint32_t i = 0; i < count; i++) {
+            REQUIRE(indices[i] < count && !seen[indices[i]]);
+            seen[indices[i]] = true;
+            if (i == 0)
+                continue;
+            int order = compare_tens(values, indices[i - 1], indices[i]);
+            CHECK(order < 0 || (order == 0 && indices[i - 1] < indices[i]));
+        }
+    }
+}
