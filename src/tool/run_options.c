@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 const char run_options_usage[] =
     "usage: wasmserve run [OPTION…] FILE.wasm [ARG…]\n"
@@ -21,7 +22,8 @@ const char run_options_usage[] =
     "  --env NAME=VALUE      set a variable of the guest's environment; NAME alone: as it is here\n"
     "  --memory SIZE         bytes of linear memory, with K, M or G (default 1G)\n"
     "  --stack SIZE          bytes of guest stack (default 8M)\n"
-    "  --timeout MS          stop the guest after so many milliseconds (default: never)\n"
+    "  --timeout MS          stop the guest after so many milliseconds, or 2s, 1m (default: "
+    "never)\n"
     "  --fuel N              stop the guest after so many units of work (default: never)\n"
     "Variables: WASMSERVE_TRACE  what to tell on stderr, of decode validate prepare calls memory\n"
     "                            host, separated by commas; or all\n";
@@ -62,6 +64,28 @@ static bool parse_number(const char *text, bool scaled, uint64_t max, uint64_t *
         return false;
     *value <<= shift;
     return true;
+}
+
+/* As WasmServeTimeout takes it: milliseconds, or a number with ms, s or m behind it. */
+static bool parse_milliseconds(const char *text, uint64_t *value)
+{
+    static const struct {
+        const char *unit;
+        uint64_t milliseconds;
+    } units[] = {{"", 1}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"min", 60000}};
+    size_t digits = strspn(text, "0123456789");
+    char *number = strndup(text, digits);
+    bool fine = false;
+
+    for (size_t i = 0; number != NULL && i < sizeof units / sizeof units[0]; i++) {
+        if (strcasecmp(text + digits, units[i].unit) == 0 &&
+            parse_number(number, false, UINT64_MAX / 1000000 / units[i].milliseconds, value)) {
+            *value *= units[i].milliseconds;
+            fine = true;
+        }
+    }
+    free(number);
+    return fine;
 }
 
 static bool add_dir(run_options *options, const char *text)
@@ -144,8 +168,7 @@ static bool take_option(run_options *options, const char *name, const char *valu
         fine = parse_number(value, true, UINT64_C(1) << 32, &number) && number >= 16384;
         options->limits.stack_bytes = (size_t)number;
     } else if (strcmp(name, "--timeout") == 0) {
-        fine = parse_number(value, false, UINT64_MAX / 1000000, &options->timeout_ms) &&
-               options->timeout_ms > 0;
+        fine = parse_milliseconds(value, &options->timeout_ms) && options->timeout_ms > 0;
     } else if (strcmp(name, "--fuel") == 0) {
         fine = parse_number(value, false, UINT64_MAX - 1, &options->limits.fuel);
     } else {

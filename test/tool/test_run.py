@@ -67,7 +67,7 @@ def test_arguments_that_do_not_fit_are_bad_usage(arithmetic, words, complaint):
 @pytest.mark.parametrize("words", [
     [], ["--nonsense", "x"], ["--engine", "fast", "x"], ["--engine"], ["--memory", "", "x"], ["--memory", "12Q", "x"],
     ["--memory", "-1", "x"], ["--memory", "99999999999999999999", "x"], ["--timeout", "0", "x"],
-    ["--timeout", "5s", "x"], ["--fuel", "lots", "x"], ["--stack", "1K", "x"], ["--dir", "/tmp", "x"],
+    ["--timeout", "5h", "x"], ["--timeout", "s", "x"], ["--fuel", "lots", "x"], ["--stack", "1K", "x"], ["--dir", "/tmp", "x"],
     ["--dir", "::/x", "x"], ["--dir", "/tmp::", "x"], ["--dir", "/tmp:::ro", "x"], ["--env", "=x", "x"],
     ["--env", "", "x"], ["--memory=1M", "--"],
 ])
@@ -168,7 +168,7 @@ def test_a_loop_ends_with_its_time(guest):
 
 
 def test_a_sleep_ends_with_its_time(guest):
-    done = run("run", "--timeout", "100", guest("sleep"), "forever")
+    done = run("run", "--timeout", "0100ms", guest("sleep"), "forever")
     assert (done.returncode, done.stdout) == (1, "")
     assert "deadline" in done.stderr
 
