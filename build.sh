@@ -43,7 +43,7 @@ declare -A ENGINE_SEES=(
 # What crosses a border: the engine's one header with the rows it expands, the seam and the front header of each
 # ABI of the host (src/host/<abi>/<abi>.h) with the ones named here, and all of delivery.
 ENGINE_PUBLIC=(src/engine/engine.h src/engine/isa/errors.def)
-HOST_PUBLIC=(exchange.h grants.h host.h sha256.h)
+HOST_PUBLIC=(exchange.h grants.h host.h)
 
 # ---- packages --------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * sha256_test.c — SHA-256 against the values of FIPS 180-4 and its examples, at every block border.
- * layers: host
+ * layers: delivery
  */
 #include "unit.h"
 #include "sha256.h"

@@ -119,18 +119,24 @@ void sha256_finish(sha256 *hash, uint8_t digest[SHA256_SIZE])
         store_big(digest + 4 * i, hash->state[i]);
 }
 
-void sha256_hex(const void *bytes, size_t length, char hex[SHA256_HEX_SIZE])
+void sha256_write_hex(const uint8_t digest[SHA256_SIZE], char hex[SHA256_HEX_SIZE])
 {
     static const char digits[] = "0123456789abcdef";
+
+    for (unsigned i = 0; i < SHA256_SIZE; i++) {
+        hex[2 * i] = digits[digest[i] >> 4];
+        hex[2 * i + 1] = digits[digest[i] & 15];
+    }
+    hex[SHA256_HEX_SIZE - 1] = '\0';
+}
+
+void sha256_hex(const void *bytes, size_t length, char hex[SHA256_HEX_SIZE])
+{
     uint8_t digest[SHA256_SIZE];
     sha256 hash;
 
     sha256_init(&hash);
     sha256_add(&hash, bytes, length);
     sha256_finish(&hash, digest);
-    for (unsigned i = 0; i < SHA256_SIZE; i++) {
-        hex[2 * i] = digits[digest[i] >> 4];
-        hex[2 * i + 1] = digits[digest[i] & 15];
-    }
-    hex[SHA256_HEX_SIZE - 1] = '\0';
+    sha256_write_hex(digest, hex);
 }
