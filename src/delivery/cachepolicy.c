@@ -7,7 +7,6 @@
  */
 #include "cachepolicy.h"
 
-#include <stddef.h>
 #include <string.h>
 #include <strings.h>
 
@@ -54,17 +53,28 @@ static bool part_is_hash(const char *part, size_t len)
            !is_hex_word(part, len) && !is_date(part, len);
 }
 
-bool cachepolicy_name_is_hashed(const char *name)
+bool cachepolicy_find_hash(const char *name, size_t *at, size_t *len)
 {
-    while (*name != '\0') {
-        size_t len = strcspn(name, ".-_~");
-        if (part_is_hash(name, len)) {
+    const char *part = name;
+
+    while (*part != '\0') {
+        size_t n = strcspn(part, ".-_~");
+        if (part_is_hash(part, n)) {
+            *at = (size_t)(part - name);
+            *len = n;
             return true;
         }
-        name += len;
-        name += *name != '\0';
+        part += n;
+        part += *part != '\0';
     }
     return false;
+}
+
+bool cachepolicy_name_is_hashed(const char *name)
+{
+    size_t at, len;
+
+    return cachepolicy_find_hash(name, &at, &len);
 }
 
 const char *cachepolicy_value(bool immutable)

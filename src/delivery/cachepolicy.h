@@ -17,6 +17,11 @@
 #define CACHEPOLICY_H
 
 #include <stdbool.h>
+#include <stddef.h>
+
+/* Finds the first part of name that is a hash by the rule above: *at receives where it begins, *len
+ * its length. False if there is none. For the next one ask again behind it. */
+bool cachepolicy_find_hash(const char *name, size_t *at, size_t *len);
 
 /* Whether the file name (without directories) carries a hash by the rule above. */
 bool cachepolicy_name_is_hashed(const char *name);

@@ -2,7 +2,7 @@
  * coding.c — looks codings up by token and by file suffix; the rows are in coding.h, which says
  * the rest.
  *
- * How:     A linear walk over four rows beats every cleverer structure. Tokens compare by ASCII
+ * How:     A linear walk over six rows beats every cleverer structure. Tokens compare by ASCII
  *          alone (RFC 9110 §8.4.1 makes them case-insensitive, and a locale must not change
  *          that); suffixes compare exactly, since they are names in a file system.
  * Memory:  Constant tables only.
@@ -13,7 +13,8 @@
 #include <string.h>
 
 static const struct coding_info rows[CODING_COUNT] = {
-#define CODING_ROW(id, token, alias, suffix) [CODING_##id] = {token, alias, suffix},
+#define CODING_ROW(id, token, alias, suffix, plain)                                                \
+    [CODING_##id] = {token, alias, suffix, CODING_##plain},
     CODING_ROWS(CODING_ROW)
 #undef CODING_ROW
 };
@@ -24,6 +25,11 @@ _Static_assert(CODING_COUNT <= 8 * sizeof(coding_set), "a set has a bit for each
 const struct coding_info *coding_info(enum coding c)
 {
     return &rows[c];
+}
+
+bool coding_needs_dictionary(enum coding c)
+{
+    return rows[c].plain != c;
 }
 
 static char lower(char c)

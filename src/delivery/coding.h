@@ -7,9 +7,13 @@
  * How:     CODING_ROWS below is expanded into the enum and, in coding.c, into the table of
  *          facts. "identity" (RFC 9110 §12.5.3) is row 0: it is a choice like the others, but
  *          never a file of its own.
- * Editing: A further coding is a further row (dictionary codings of RFC 9842 included: token,
- *          suffix and a check of the first bytes are all that negotiation and variants ask of
- *          one). Up to 8 rows fit a set.
+ *          dcb and dcz (RFC 9842 §4, §5) are br and zstd that begin with the digest of a
+ *          dictionary, which the client has announced that it has: an earlier version of the file.
+ *          They are rows like the others, so that weights, tags and checks need no second way; but
+ *          nothing that is made for any client may be in one of them. coding_needs_dictionary()
+ *          tells them apart.
+ * Editing: A further coding is a further row: token, suffix and a check of the first bytes are all
+ *          that negotiation and variants ask of one. Up to 8 rows fit a set.
  * Memory:  Constant tables only.
  * Threads: Any.
  */
@@ -19,15 +23,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/*  id        token       alias     file suffix */
+/*  id        token       alias     file suffix  what it is without its dictionary */
 #define CODING_ROWS(ROW)                                                                           \
-    ROW(IDENTITY, "identity", NULL, "")                                                            \
-    ROW(BR, "br", NULL, ".br")                                                                     \
-    ROW(ZSTD, "zstd", NULL, ".zst")                                                                \
-    ROW(GZIP, "gzip", "x-gzip", ".gz")
+    ROW(IDENTITY, "identity", NULL, "", IDENTITY)                                                  \
+    ROW(BR, "br", NULL, ".br", BR)                                                                 \
+    ROW(ZSTD, "zstd", NULL, ".zst", ZSTD)                                                          \
+    ROW(GZIP, "gzip", "x-gzip", ".gz", GZIP)                                                       \
+    ROW(DCB, "dcb", NULL, ".dcb", BR)                                                              \
+    ROW(DCZ, "dcz", NULL, ".dcz", ZSTD)
 
 enum coding {
-#define CODING_ENUM(id, token, alias, suffix) CODING_##id,
+#define CODING_ENUM(id, token, alias, suffix, plain) CODING_##id,
     CODING_ROWS(CODING_ENUM)
 #undef CODING_ENUM
         CODING_COUNT
@@ -37,6 +43,7 @@ struct coding_info {
     const char *token;  /* as registered and as sent, lower case */
     const char *alias;  /* another name for the same coding (RFC 9110 §8.4.1.3), or NULL */
     const char *suffix; /* what a variant's file name has after the raw file's name */
+    enum coding plain;  /* itself; of dcb and dcz the coding of what follows the digest */
 };
 
 /* A set of codings: bit 1 << CODING_x. */
@@ -52,6 +59,10 @@ enum coding coding_by_token(const char *token, size_t len);
 /* The coding whose file suffix the name ends with, or CODING_COUNT. A name that is nothing but the
  * suffix (".br") has none: there is no raw file that it could be a variant of. */
 enum coding coding_by_suffix(const char *name);
+
+/* Whether it can be decoded only with a dictionary, so that it is no choice for a client that has
+ * not announced one. */
+bool coding_needs_dictionary(enum coding c);
 
 static inline bool coding_in(coding_set set, enum coding c)
 {

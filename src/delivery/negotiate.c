@@ -147,7 +147,10 @@ void negotiate_parse(const char *header, size_t len, struct negotiate_prefs *pre
         at = end + 1;
     }
     for (int c = 0; c < CODING_COUNT; c++) {
-        uint16_t weight = weights[c] != WEIGHT_UNSET ? weights[c] : star; /* rule 6 */
+        uint16_t weight = weights[c];
+        if (weight == WEIGHT_UNSET && (star == 0 || !coding_needs_dictionary((enum coding)c))) {
+            weight = star; /* rules 6 and 10 */
+        }
         if (weight == 0) {
             prefs->refused |= (coding_set)(1u << c);
         } else if (weight != WEIGHT_UNSET) {
@@ -162,7 +165,7 @@ static bool acceptable(const struct negotiate_prefs *prefs, enum coding c)
     return c == CODING_IDENTITY ? prefs->identity_ok : prefs->weight[c] > 0;
 }
 
-/* Rule 10: whether a is to be sent rather than b, both being acceptable. */
+/* Rule 11: whether a is to be sent rather than b, both being acceptable. */
 static bool better(const struct negotiate_prefs *prefs, const struct negotiate_candidate *a,
                    const struct negotiate_candidate *b)
 {

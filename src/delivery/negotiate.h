@@ -27,7 +27,10 @@
  *      is ignored, since a slip there must not lead to a 406.
  *   9. A coding listed twice has the smaller of its weights: what one member refuses is never
  *      sent. This also makes the result independent of the order of the members.
- *  10. The highest weight wins; among equals the smallest file; among equals of that identity
+ *  10. "*" does not bring dcb and dcz: a client lists them when it has a dictionary for this
+ *      request (RFC 9842 §6.1), and whoever writes "*" does not mean them. It refuses them like
+ *      any other.
+ *  11. The highest weight wins; among equals the smallest file; among equals of that identity
  *      (nothing to decode), then the order of the rows in coding.h.
  * Memory:  No allocation; the header is only read. Time is linear in its length.
  * Threads: Any.

@@ -16,8 +16,11 @@
  *      (RFC 1952 §2.3.1); zstd by its frame header (RFC 8878 §3.1.1), after any skippable frames
  *      (§3.1.2). Brotli has no magic (RFC 7932 §9.1); only the window encodings that no decoder
  *      of "br" takes (the large-window extension) are recognized.
+ *      dcb and dcz begin with their header (dictionary.h), and behind it as br and zstd do.
+ *    - The digest in that header is the one of the dictionary that the client has. The name of
+ *      the file has only a part of it.
  *    - A zstd frame needs a window of at most 8 MiB: a decoder of the coding need not have more
- *      (RFC 9659 §3).
+ *      (RFC 9659 §3). With a dictionary it may have more, by dictionary.h.
  * Memory:  The facts are borrowed for the call.
  * Threads: Any.
  */
@@ -35,7 +38,9 @@ enum variant_verdict {
     VARIANT_LARGER,
     VARIANT_STALE,
     VARIANT_BAD_MAGIC,
+    VARIANT_DICTIONARY,
     VARIANT_WINDOW,
+    VARIANT_DELTA_WINDOW,
     VARIANT_VERDICTS
 };
 
@@ -45,11 +50,14 @@ enum variant_verdict {
 struct variant_facts {
     enum coding coding;
     bool regular;
-    uint64_t size;       /* bytes */
-    int64_t mtime;       /* seconds since the epoch */
-    bool has_raw;        /* the raw file is there; else raw_* are not looked at */
-    uint64_t raw_size;   /* bytes */
-    int64_t raw_mtime;   /* seconds since the epoch */
+    uint64_t size;             /* bytes */
+    int64_t mtime;             /* seconds since the epoch */
+    bool has_raw;              /* the raw file is there; else raw_* are not looked at */
+    uint64_t raw_size;         /* bytes */
+    int64_t raw_mtime;         /* seconds since the epoch */
+    const uint8_t *dictionary; /* the digest that the client announced; for a coding that needs a
+                                  dictionary only, as is the next */
+    uint64_t dictionary_size;  /* bytes */
     const uint8_t *head; /* the first bytes, or NULL where they have not been read yet: then they
                             are not judged */
     size_t head_len;     /* min(size, VARIANT_HEAD_MAX), or less where reading failed */

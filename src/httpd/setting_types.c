@@ -67,10 +67,16 @@ static const char *codings_parse(void *slot, const struct setting_input *in)
     }
     for (int i = 0; i < in->argc; i++) {
         enum coding c = coding_by_token(in->argv[i], strlen(in->argv[i]));
+        if (c != CODING_COUNT && coding_needs_dictionary(c)) {
+            return apr_psprintf(in->temp, "\"%s\" is switched by WasmServeDictionary", in->argv[i]);
+        }
         if (c == CODING_COUNT || c == CODING_IDENTITY) {
             const char *known = "";
             for (int k = CODING_IDENTITY + 1; k < CODING_COUNT; k++) {
-                known = apr_pstrcat(in->temp, known, " ", coding_info((enum coding)k)->token, NULL);
+                if (!coding_needs_dictionary((enum coding)k)) {
+                    known =
+                        apr_pstrcat(in->temp, known, " ", coding_info((enum coding)k)->token, NULL);
+                }
             }
             return apr_psprintf(in->temp, "\"%s\" is not one of%s, nor is it none alone",
                                 in->argv[i], known);

@@ -47,7 +47,7 @@ struct setting_suffixes {
     const char *const *items;
 };
 
-/* Content codings that may be used; never holds identity. */
+/* Content codings that may be used; never holds identity, nor one that needs a dictionary. */
 struct setting_codings {
     bool set;
     coding_set codings;

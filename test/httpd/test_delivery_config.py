@@ -29,6 +29,7 @@ MISTAKES = [
     ("WasmServeEncodings", ["CODING"]),
     ("WasmServeEncodings br deflate", ['"deflate"', "br zstd gzip"]),
     ("WasmServeEncodings identity", ['"identity"', "br zstd gzip"]),
+    ("WasmServeEncodings br dcz", ['"dcz"', "WasmServeDictionary"]),
     ("WasmServeEncodings br none", ['"none"', "alone"]),
     ("WasmServeEncodings br,gzip", ['"br,gzip"']),
     ("WasmServeImmutable", ["REGEX|Auto|Off"]),

@@ -29,6 +29,17 @@ TEST(every_row_is_found_by_its_own_words)
     }
 }
 
+TEST(two_need_a_dictionary)
+{
+    for (int c = 0; c < CODING_COUNT; c++) {
+        CASE("%s", coding_info((enum coding)c)->token);
+        CHECK_EQ_INT(coding_needs_dictionary((enum coding)c), c == CODING_DCB || c == CODING_DCZ);
+        CHECK(!coding_needs_dictionary(coding_info((enum coding)c)->plain));
+    }
+    CHECK_EQ_INT(coding_info(CODING_DCB)->plain, CODING_BR);
+    CHECK_EQ_INT(coding_info(CODING_DCZ)->plain, CODING_ZSTD);
+}
+
 TEST(what_is_no_coding)
 {
     CHECK_EQ_INT(coding_by_token("", 0), CODING_COUNT);

@@ -200,20 +200,56 @@ static const struct row rows[] = {
     {"br;q=x, br", "identity"},
 };
 
-static void ranking_of(const char *header, size_t len, char *out, size_t size)
+/* With deltas at hand as well, dcb 6 and dcz 5: rule 10. */
+static const struct row delta_rows[] = {
+    {"gzip, deflate, br, zstd, dcb, dcz", "dcz dcb br zstd gzip identity"},
+    {"gzip, deflate, br, zstd", "br zstd gzip identity"},
+    {"dcz", "dcz identity"},
+    {"DCB", "dcb identity"},
+    {"*", "br zstd gzip identity"},
+    {"*, dcz", "dcz br zstd gzip identity"},
+    {"*;q=0.5, dcz;q=0.1", "br zstd gzip identity dcz"},
+    {"br, dcz;q=0.5", "br dcz identity"},
+    {"br, dcz;q=0", "br identity"},
+    {"br, dcz;q=2", "br identity"},
+    {"*;q=0, dcz", "dcz"},
+    {"*;q=0", "-"},
+    {NULL, "identity"},
+    {"", "identity"},
+};
+
+/* The ranking of the first n candidates: 4, or 6 with the deltas. */
+static void ranking_among(size_t n, const char *header, size_t len, char *out, size_t size)
 {
-    struct negotiate_candidate candidates[] = {
-        {CODING_IDENTITY, 100}, {CODING_BR, 10}, {CODING_ZSTD, 12}, {CODING_GZIP, 20}};
+    struct negotiate_candidate candidates[] = {{CODING_IDENTITY, 100}, {CODING_BR, 10},
+                                               {CODING_ZSTD, 12},      {CODING_GZIP, 20},
+                                               {CODING_DCB, 6},        {CODING_DCZ, 5}};
     struct negotiate_prefs prefs;
-    size_t n;
 
     negotiate_parse(header, len, &prefs);
-    n = negotiate_rank(&prefs, candidates, 4);
+    n = negotiate_rank(&prefs, candidates, n);
     snprintf(out, size, "%s", n == 0 ? "-" : "");
     for (size_t i = 0; i < n; i++) {
         size_t at = strlen(out);
         snprintf(out + at, size - at, "%s%s", i ? " " : "",
                  coding_info(candidates[i].coding)->token);
+    }
+}
+
+static void ranking_of(const char *header, size_t len, char *out, size_t size)
+{
+    ranking_among(4, header, len, out, size);
+}
+
+TEST(deltas)
+{
+    char got[64];
+
+    for (size_t i = 0; i < sizeof(delta_rows) / sizeof(delta_rows[0]); i++) {
+        const char *header = delta_rows[i].header;
+        CASE("row %zu, \"%s\"", i, header ? header : "(none)");
+        ranking_among(6, header, header ? strlen(header) : 0, got, sizeof(got));
+        CHECK_EQ_STR(got, delta_rows[i].ranking);
     }
 }
 

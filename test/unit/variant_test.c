@@ -156,6 +156,71 @@ TEST(first_bytes)
     }
 }
 
+#define DIGEST "0123456789abcdef0123456789ABCDEF"
+#define DCZ    "\x5e\x2a\x4d\x18\x20\0\0\0" DIGEST
+#define DCB    "\xff\x44\x43\x42" DIGEST
+
+static const struct {
+    const char *what;
+    enum coding coding;
+    const char *head;
+    size_t len;
+    uint64_t dictionary_size;
+    enum variant_verdict verdict;
+} deltas[] = {
+    {"dcz", CODING_DCZ, DCZ "\x28\xb5\x2f\xfd\x00\x68", 46, 0, VARIANT_USABLE},
+    {"dcz, 9 MiB", CODING_DCZ, DCZ "\x28\xb5\x2f\xfd\x00\x69", 46, 0, VARIANT_DELTA_WINDOW},
+    {"dcz, 9 MiB, with a dictionary of 7.2 MiB", CODING_DCZ, DCZ "\x28\xb5\x2f\xfd\x00\x69", 46,
+     7549748, VARIANT_USABLE},
+    {"dcz, 128 MiB, with a large dictionary", CODING_DCZ, DCZ "\x28\xb5\x2f\xfd\x00\x88", 46,
+     1 << 30, VARIANT_USABLE},
+    {"dcz, 144 MiB, with a large dictionary", CODING_DCZ, DCZ "\x28\xb5\x2f\xfd\x00\x89", 46,
+     1 << 30, VARIANT_DELTA_WINDOW},
+    {"dcz without a frame", CODING_DCZ, DCZ, 40, 0, VARIANT_BAD_MAGIC},
+    {"dcz with brotli in it", CODING_DCZ, DCZ "\x1b\x07\x07\x07\x07\x07", 46, 0, VARIANT_BAD_MAGIC},
+    {"dcz cut off in the digest", CODING_DCZ, DCZ, 39, 0, VARIANT_BAD_MAGIC},
+    {"dcz, no bytes", CODING_DCZ, "", 0, 0, VARIANT_BAD_MAGIC},
+    {"dcz of another length", CODING_DCZ,
+     "\x5e\x2a\x4d\x18\x21\0\0\0" DIGEST "x\x28\xb5\x2f\xfd\0\0", 47, 0, VARIANT_BAD_MAGIC},
+    {"dcz that is zstd", CODING_DCZ, "\x28\xb5\x2f\xfd\x00\x68", 6, 0, VARIANT_BAD_MAGIC},
+    {"dcz against another", CODING_DCZ,
+     "\x5e\x2a\x4d\x18\x20\0\0\0"
+     "0123456789abcdef0123456789ABCDEf"
+     "\x28\xb5\x2f\xfd\x00\x68",
+     46, 0, VARIANT_DICTIONARY},
+    {"dcz that is dcb", CODING_DCZ, DCB "\x1b\x07", 38, 0, VARIANT_BAD_MAGIC},
+    {"dcb", CODING_DCB, DCB "\x1b", 37, 0, VARIANT_USABLE},
+    {"dcb, large window", CODING_DCB, DCB "\x11\x1e", 38, 1 << 30, VARIANT_BAD_MAGIC},
+    {"dcb without a stream", CODING_DCB, DCB, 36, 0, VARIANT_BAD_MAGIC},
+    {"dcb cut off", CODING_DCB, DCB, 35, 0, VARIANT_BAD_MAGIC},
+    {"dcb against another", CODING_DCB,
+     "\xff\x44\x43\x42"
+     "X123456789abcdef0123456789ABCDEF\x1b",
+     37, 0, VARIANT_DICTIONARY},
+    {"dcb that is br", CODING_DCB, "\x1b\x07", 2, 0, VARIANT_BAD_MAGIC},
+};
+
+TEST(first_bytes_with_a_dictionary)
+{
+    for (size_t i = 0; i < sizeof(deltas) / sizeof(deltas[0]); i++) {
+        struct variant_facts facts = good(deltas[i].coding);
+        uint8_t *copy = malloc(deltas[i].len + 1);
+        CASE("%s", deltas[i].what);
+        REQUIRE(copy != NULL);
+        memcpy(copy + 1, deltas[i].head, deltas[i].len);
+        facts.head = copy + 1;
+        facts.head_len = deltas[i].len;
+        facts.dictionary = (const uint8_t *)DIGEST;
+        facts.dictionary_size = deltas[i].dictionary_size;
+        CHECK_EQ_INT(variant_judge(&facts), deltas[i].verdict);
+        if (deltas[i].verdict == VARIANT_USABLE) {
+            facts.dictionary = NULL; /* nobody announced one */
+            CHECK_EQ_INT(variant_judge(&facts), VARIANT_DICTIONARY);
+        }
+        free(copy);
+    }
+}
+
 /* Whatever the bytes, the answer is one of the verdicts, and nothing past the end is read. */
 TEST(any_two_bytes_behind_a_magic)
 {
