@@ -56,11 +56,15 @@ run_pytest() {
 }
 
 # sanitized_build — from here on BUILD_DIR is the build with AddressSanitizer and UBSan beside the plain one. The
-# guests are the same WebAssembly for both and are compiled once.
+# guests and what npm brings are the same for both and are made once.
 sanitized_build() {
     local plain=$BUILD_DIR
     export SANITIZE=address,undefined BUILD_DIR=$BUILD_DIR-asan
-    mkdir -p "$plain/guests" "$BUILD_DIR/test"
-    [ -e "$BUILD_DIR/guests" ] || ln -s "$plain/guests" "$BUILD_DIR/guests"
+    local shared
+    mkdir -p "$BUILD_DIR/test"
+    for shared in guests npm; do
+        mkdir -p "$plain/$shared"
+        [ -e "$BUILD_DIR/$shared" ] || ln -s "$plain/$shared" "$BUILD_DIR/$shared"
+    done
     ./build.sh || not_ok "asan build: ./build.sh failed"
 }

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real programs under `wasmserve run`: their output against native builds of the same source, or against the WASI of
 node, where there is one."""
-import json
-import os
 import pathlib
 import shutil
 import subprocess
@@ -98,50 +96,3 @@ def test_rust_counts_words(guest, tmp_path):
     done = run("run", module, "panic")
     assert "asked to" in done.stderr
     assert done.returncode != 0
-
-
-@pytest.fixture(scope="session")
-def esbuild():
-    """The npm package @esbuild/wasi-preview1, fetched once per build directory."""
-    folder = pathlib.Path(BUILD_DIR) / "npm"
-    module = folder / "package/esbuild.wasm"
-    if not module.exists():
-        if shutil.which("npm") is None:
-            pytest.skip("no npm to fetch @esbuild/wasi-preview1 with")
-        folder.mkdir(exist_ok=True)
-        try:
-            packed = subprocess.run(["npm", "pack", "--silent", "@esbuild/wasi-preview1@0.27.2"], cwd=folder,
-                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
-        except subprocess.TimeoutExpired:
-            pytest.skip("npm does not reach its registry")
-        if packed.returncode != 0:
-            pytest.skip("npm does not reach its registry: %s" % packed.stderr.strip().splitlines()[-1:])
-        subprocess.run(["tar", "xzf", packed.stdout.split()[-1]], cwd=folder, check=True)
-    return str(module)
-
-
-def test_esbuild_says_its_version(esbuild):
-    done = run("run", esbuild, "--version", timeout=300)
-    assert (done.returncode, done.stdout) == (0, "0.27.2\n")
-
-
-def test_esbuild_bundles(esbuild, tmp_path):
-    (tmp_path / "lib").mkdir()
-    (tmp_path / "lib/math.ts").write_text("export const twice = (n: number): number => n * 2;\nexport const unused = 1;\n")
-    (tmp_path / "data.json").write_text('{"answer": 21}')
-    (tmp_path / "main.ts").write_text("import { twice } from './lib/math';\nimport data from './data.json';\n"
-                                      "console.log(twice(data.answer));\n")
-    done = run("run", "--dir", "%s::/" % tmp_path, esbuild, "main.ts", "--bundle", "--minify", "--outfile=out/all.js",
-               "--metafile=meta.json", timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert "out/all.js" in done.stderr
-    inputs = json.loads((tmp_path / "meta.json").read_text())["inputs"]
-    assert sorted(inputs) == ["data.json", "lib/math.ts", "main.ts"]
-    script = (tmp_path / "out/all.js").read_text()
-    assert "unused" not in script
-    if shutil.which("node") is not None:
-        assert subprocess.run(["node", "out/all.js"], cwd=tmp_path, stdout=subprocess.PIPE).stdout == b"42\n"
-    (tmp_path / "broken.ts").write_text("let = = 3\n")
-    done = run("run", "--dir", "%s::/:ro" % tmp_path, esbuild, "broken.ts", timeout=300)
-    assert done.returncode == 1
-    assert "broken.ts:1:" in done.stderr

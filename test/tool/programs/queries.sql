@@ -1,0 +1,21 @@
+PRAGMA journal_mode = DELETE;
+CREATE TABLE city(id INTEGER PRIMARY KEY, name TEXT NOT NULL, people REAL, note BLOB);
+CREATE INDEX by_people ON city(people DESC);
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+  INSERT INTO city SELECT i, 'city ' || (i * 7919 % 20011), (i * 104729 % 1000003) / 7.0, randomblob(3) FROM n;
+SELECT count(*), sum(people), avg(people), min(name), max(name), hex(note) FROM city;
+SELECT name, printf('%.6f', people) FROM city ORDER BY people DESC LIMIT 5;
+BEGIN; DELETE FROM city WHERE id % 3 = 0; SAVEPOINT s; UPDATE city SET people = -people; ROLLBACK TO s; COMMIT;
+SELECT count(*), total(people) FROM city;
+SELECT substr(name, 1, 6) AS k, count(*), group_concat(id % 10, '') FROM city WHERE id < 60 GROUP BY k HAVING count(*) > 0 ORDER BY k;
+SELECT a.id, b.id FROM city a JOIN city b ON a.id = b.id + 1 AND b.people > a.people WHERE a.id BETWEEN 100 AND 120;
+SELECT id, sum(people) OVER (ORDER BY id ROWS 2 PRECEDING), rank() OVER (ORDER BY people) FROM city WHERE id < 20;
+SELECT json_extract('{"a":[1,2,{"b":3.5e10}]}', '$.a[2].b'), json_group_array(id) FROM city WHERE id < 9;
+SELECT upper(name), instr(name, '1'), replace(name, 'city', 'town'), length(note), typeof(note), round(people, 3) FROM city WHERE name LIKE '%777%' OR name GLOB 'city 1[0-3]' ORDER BY id;
+SELECT 1 / 0, 9223372036854775807 + 1, -9223372036854775808 / -1, 0.1 + 0.2, 1e308 * 10, CAST('12abc' AS INTEGER), 'ß' < 'z', 7 % -3, 1 << 62, ~5;
+CREATE VIRTUAL TABLE words USING fts5(text);
+INSERT INTO words SELECT name || ' of ' || (id % 17) FROM city WHERE id < 500;
+SELECT count(*) FROM words WHERE words MATCH '13 AND city';
+SELECT datetime('now'), strftime('%j %w', '2024-02-29'), julianday('1999-12-31 23:59:59');
+VACUUM; PRAGMA integrity_check; PRAGMA page_count;
+SELECT * FROM nowhere;
