@@ -45,11 +45,18 @@ declare -A ENGINE_SEES=(
 ENGINE_PUBLIC=(src/engine/engine.h src/engine/isa/errors.def)
 HOST_PUBLIC=(exchange.h grants.h host.h)
 
+# Files of delivery whose library may be absent, and the header that shows it: where that is not found, the sibling
+# NAME_absent.c is compiled in place of NAME.c.
+declare -A OPTIONAL=(
+    [encoder_zstd]=zstd.h
+    [encoder_brotli_shared]=brotli/shared_dictionary.h
+)
+
 # ---- packages --------------------------------------------------------------------------------------------
 
 # @ stands for the major version of the distribution's clang. DEPS_SERVICES: those that start a server when they are
 # installed.
-DEPS_build="gcc libc6-dev make apache2-dev"
+DEPS_build="gcc libc6-dev make apache2-dev zlib1g-dev libbrotli-dev libzstd-dev"
 DEPS_demo="apache2-bin clang lld wasi-libc libclang-rt-@-dev-wasm32 golang-go brotli zstd gzip curl"
 DEPS_lint="clang libclang-rt-@-dev clang-format clang-tidy cppcheck"
 DEPS_browser="chromium chromium-driver python3-selenium"
@@ -212,6 +219,11 @@ set_flags() {
         MODULE_SAN=""
     fi
 
+    # Of the encoders; the decoder is for the tests alone.
+    CODING_LIBS="-lz -lbrotlienc"
+    ! has_header zstd.h || CODING_LIBS+=" -lzstd"
+    CODING_TEST_LIBS="$CODING_LIBS -lbrotlidec"
+
     APR_FLAGS='' APR_LIBS='' HTTPD_FLAGS=''
     if [ -n "$APXS" ]; then
         local apr apu
@@ -222,6 +234,18 @@ set_flags() {
         APR_LIBS=$("$apr" --link-ld)
         HTTPD_FLAGS="-isystem $("$APXS" -q INCLUDEDIR) $APR_FLAGS -isystem $("$apu" --includedir)"
     fi
+}
+
+has_header() { "$CC" ${CFLAGS:-} -E -include "$1" -x c /dev/null -o /dev/null 2>/dev/null; }
+
+# chosen FILE — whether it is to be compiled: of NAME.c and NAME_absent.c exactly one is.
+chosen() {
+    local name=${1##*/} own header
+    name=${name%.c}
+    own=${name%_absent}
+    header=${OPTIONAL[$own]:-}
+    [ -n "$header" ] || return 0
+    if has_header "$header"; then [ "$name" = "$own" ]; else [ "$name" != "$own" ]; fi
 }
 
 # ---- the Makefile ----------------------------------------------------------------------------------------
@@ -340,8 +364,8 @@ test_rule() {
         objects+=" $out"
         DEPFILES+=" ${out%.o}.d"
     done
-    printf '%s: %s $(LIBS)\n\t@mkdir -p $(@D)\n\t$(Q)$(CC) $(LDTEST) -o $@ %s -Wl,--start-group $(LIBS) -Wl,--end-group %s -lm -lpthread\n\n' \
-        "$program" "$objects" "$objects" "$APR_LIBS"
+    printf '%s: %s $(LIBS)\n\t@mkdir -p $(@D)\n\t$(Q)$(CC) $(LDTEST) -o $@ %s -Wl,--start-group $(LIBS) -Wl,--end-group %s %s -lm -lpthread\n\n' \
+        "$program" "$objects" "$objects" "$CODING_TEST_LIBS" "$APR_LIBS"
 }
 
 write_makefile() {
@@ -353,7 +377,7 @@ write_makefile() {
     for layer in "${!INCLUDES[@]}"; do
         printf '%s\n' "$CC $BASE_FLAGS ${INCLUDES[$layer]} ${LAYER_FLAGS[$layer]} ${CFLAGS:-}" | put "$B/flags/$layer"
     done
-    printf '%s\n' "$CC $LINK_FLAGS $MODULE_SAN $APR_LIBS" | put "$B/flags/link"
+    printf '%s\n' "$CC $LINK_FLAGS $MODULE_SAN $CODING_LIBS $APR_LIBS" | put "$B/flags/link"
     printf '{\n  global: wasmserve_module;\n  local: *;\n};\n' | put "$B/flags/module.map"
     printf 'CC=%q\nSANITIZE=%q\n' "$CC" "$SANITIZE" | put "$B/config.env"
 
@@ -388,6 +412,7 @@ write_makefile() {
             host+=("$(object "$file")")
         done
         for file in src/delivery/*.c; do
+            chosen "$file" || continue
             compile_rule delivery "$file"
             delivery+=("$(object "$file")")
         done
@@ -413,16 +438,16 @@ write_makefile() {
         if [ "${#tool[@]}" -gt 0 ]; then
             tool+=("${engine[@]}" "${host[@]}" "${delivery[@]}")
             printf '%s\n' "${tool[@]}" | put "$B/flags/tool.list"
-            printf 'all: %s/wasmserve\n%s/wasmserve: %s %s/flags/tool.list %s/flags/link\n\t$(call note,LINK,$@)\n\t$(Q)$(CC) %s -o $@ %s %s -lm -lpthread\n\n' \
-                "$B" "$B" "${tool[*]}" "$B" "$B" "$LINK_FLAGS" "${tool[*]}" "$APR_LIBS"
+            printf 'all: %s/wasmserve\n%s/wasmserve: %s %s/flags/tool.list %s/flags/link\n\t$(call note,LINK,$@)\n\t$(Q)$(CC) %s -o $@ %s %s %s -lm -lpthread\n\n' \
+                "$B" "$B" "${tool[*]}" "$B" "$B" "$LINK_FLAGS" "${tool[*]}" "$CODING_LIBS" "$APR_LIBS"
         else
             say "src/tool is empty: the tool is not built"
         fi
         if [ -e mod_wasmserve.c ] && [ -n "$HTTPD_FLAGS" ] && [ -z "${FUZZ_LINK:-}" ]; then
             httpd+=("${engine[@]}" "${host[@]}" "${delivery[@]}")
             printf '%s\n' "${httpd[@]}" | put "$B/flags/module.list"
-            printf 'all: %s/mod_wasmserve.so\n%s/mod_wasmserve.so: %s %s/flags/module.list %s/flags/link %s/flags/module.map\n\t$(call note,LINK,$@)\n\t$(Q)$(CC) %s %s -shared -Wl,--version-script=%s/flags/module.map -o $@ %s -lm -lpthread\n\n' \
-                "$B" "$B" "${httpd[*]}" "$B" "$B" "$B" "$LINK_FLAGS" "$MODULE_SAN" "$B" "${httpd[*]}"
+            printf 'all: %s/mod_wasmserve.so\n%s/mod_wasmserve.so: %s %s/flags/module.list %s/flags/link %s/flags/module.map\n\t$(call note,LINK,$@)\n\t$(Q)$(CC) %s %s -shared -Wl,--version-script=%s/flags/module.map -o $@ %s %s -lm -lpthread\n\n' \
+                "$B" "$B" "${httpd[*]}" "$B" "$B" "$B" "$LINK_FLAGS" "$MODULE_SAN" "$B" "${httpd[*]}" "$CODING_LIBS"
         elif [ ! -e mod_wasmserve.c ]; then
             say "there is no mod_wasmserve.c: the module is not built"
         fi

@@ -5,11 +5,14 @@
  *          leisure, and delta delivery compresses against an earlier version. All of them want the
  *          same three codings from three libraries with three interfaces; here is the one they use.
  * How:     encoder.c holds a row of functions for each coding, one file a library: encoder_gzip.c
- *          (zlib), encoder_brotli.c, encoder_zstd.c. A library that was absent when this was built
- *          leaves its row empty (encoder_absent.c stands in for it), and encoder_can() says so.
+ *          (zlib), encoder_brotli.c, encoder_zstd.c. Where libzstd is absent, or libbrotlienc too
+ *          old for dictionaries, build.sh compiles X_absent.c in place of X.c, and encoder_can()
+ *          says so.
  * Windows: Never more than a decoder of the coding must have: 32 KiB for gzip, 16 MiB for br
  *          (RFC 7932 §9.1), 8 MiB for zstd (RFC 9659 §3). With a dictionary, dcz may have
  *          max(8 MiB, 1.25 × the dictionary) up to 128 MiB, dcb 16 MiB (RFC 9842 §2.1, §2.2).
+ *          What stands in front of the stream in dcb and dcz, magic number and digest, is the
+ *          caller's.
  * Memory:  An encoder is the caller's, from encoder_create() to encoder_destroy(). The dictionary
  *          is borrowed for as long.
  * Threads: An encoder belongs to one thread at a time; different ones know nothing of each other.
@@ -26,15 +29,18 @@
 typedef struct encoder encoder;
 
 enum encoder_effort {
-    ENCODER_FAST, /* as it is sent: a few megabytes of memory, tens of megabytes a second */
-    ENCODER_BEST  /* once, for many: as small as the coding allows, whatever it takes */
+    ENCODER_FAST, /* as it is sent: some megabytes of memory, tens of megabytes a second */
+    ENCODER_BEST  /* once, for many: as small as the coding allows, in up to 200 MiB of memory, or
+                     with a dictionary 40 times its size */
 };
 
 struct encoder_options {
     enum coding coding; /* not CODING_IDENTITY */
     enum encoder_effort effort;
-    int level;                 /* of the library; 0: what the effort means */
-    uint64_t size_hint;        /* bytes that will come, UINT64_MAX: unknown */
+    int level;                 /* of the library, moved into its range; 0: what the effort means */
+    uint64_t size_hint;        /* bytes that will come, UINT64_MAX: unknown. ENCODER_FAST may be
+                                  told wrong; with ENCODER_BEST another number is ENCODER_FAILED,
+                                  since a file has changed while it was read */
     const uint8_t *dictionary; /* NULL: none. A raw one: earlier content, not a trained one */
     size_t dictionary_len;
 };
@@ -46,8 +52,8 @@ enum encoder_op {
 };
 
 enum encoder_status {
-    ENCODER_MORE,  /* call again with the same operation: there is input or output left */
-    ENCODER_DONE,  /* the operation is complete: for PROCESS all input is taken */
+    ENCODER_MORE,  /* the output is full: call again with the same operation and what is left */
+    ENCODER_DONE,  /* the operation is complete: all input is taken */
     ENCODER_FAILED /* out of memory, or the library found an error; only destroy it now */
 };
 
@@ -58,10 +64,11 @@ bool encoder_can(enum coding coding, bool with_dictionary);
 encoder *encoder_create(const struct encoder_options *options);
 
 /* Moves *in forward over what was taken and *out over what was written, and lowers the lengths
- * accordingly. With ENCODER_MORE either *in_len is not 0 or *out_len is 0. */
+ * accordingly. ENCODER_MORE means that *out_len is 0. After FINISH is done, only destroy it. */
 enum encoder_status encoder_run(encoder *e, enum encoder_op op, const uint8_t **in, size_t *in_len,
                                 uint8_t **out, size_t *out_len);
 
+/* At any time; e may be NULL. */
 void encoder_destroy(encoder *e);
 
 #endif
