@@ -28,6 +28,9 @@ static const struct encoder_library *const libraries[] = {
     [CODING_BR] = &encoder_brotli,
     [CODING_ZSTD] = &encoder_zstd,
     [CODING_GZIP] = &encoder_gzip,
+    /* A header before one of the above: not a library of its own. */
+    [CODING_DCB] = NULL,
+    [CODING_DCZ] = NULL,
 };
 
 _Static_assert(sizeof(libraries) / sizeof(libraries[0]) == CODING_COUNT, "every coding has a row");
