@@ -1,83 +1,118 @@
 # SPDX-License-Identifier: Apache-2.0
 """Engine: how long the same computations take in this engine and in others.
 
-Kernels of kernels.c, compiled once for all; a run's time is the process's less that of the same module with nothing
-to do, so that loading and compiling do not count. Contenders: `wasmserve run` (in each tier that the build has),
-wasm-interp of wabt, V8 in node, wazero's interpreter and compiler where `wazero` is installed, and the same source
-compiled for this machine, which is the measure of all: 1.0.
+The kernels of kernels.c and a Go program, each compiled once for all as a WASI command. A run's time is the process's
+less that of the same module with nothing to do, so that loading and compiling do not count; in node it is the call's.
+Contenders: `wasmserve run` with a deadline, in each tier that the build has; V8 in node, its optimizing and its baseline
+compiler, each alone; wazero's interpreter and its compiler, without a deadline and with one, where `wazero` is
+installed; and, for C, the same source compiled for this machine.
 """
 import json
 import os
-import re
 import shutil
 import statistics
+import subprocess
 import sys
 import time
 
 import measure
 from measure import Missing, env
 
-SIZES = {"calls": 30, "sieve": 100, "matrix": 24, "bodies": 300, "digest": 30, "sort": 100}
+# Sizes with which native code runs for some 20 to 40 ms: enough to be told from noise in the fastest contender, and
+# bearable in the slowest.
+SIZES = {"calls": 33, "sieve": 100, "matrix": 60, "bodies": 800, "digest": 40, "sort": 250, "dispatch": 60, "permute": 150,
+         "divide": 60, "tree": 6, "blocks": 40, "words": 120, "fractal": 150, "vectors": 800, "mixture": 200, "go": 12}
 ROUNDS = 3
+MIXTURE = "mixture"
+DEADLINE = 600000  # ms: never reached, always watched
 
-# V8's compilation is on other threads, beside the run; what is timed here is the call, as the others' is.
+# What the interpreter is to reach.
+GOAL_V8 = 7.0  # times V8's time at most, as geometric mean
+GOAL_V8_MIXTURE = 0.15  # of V8's speed at least
+GOAL_WAZERO = 15.0  # times the speed of wazero's interpreter at least
+
 NODE = """
 const fs = require("fs");
+const { WASI } = require("node:wasi");
+const out = process.argv[2];
+const wasi = new WASI({ version: "preview1", args: ["guest"], env: {}, returnOnExit: true, stdout: fs.openSync(out, "w") });
 const module = new WebAssembly.Module(fs.readFileSync(process.argv[1]));
-const { measured } = new WebAssembly.Instance(module, {}).exports;
+const instance = new WebAssembly.Instance(module, wasi.getImportObject());
 const began = process.hrtime.bigint();
-const result = measured();
-console.log(JSON.stringify({ result: result >>> 0, seconds: Number(process.hrtime.bigint() - began) / 1e9 }));
+wasi.start(instance);
+const seconds = Number(process.hrtime.bigint() - began) / 1e9;
+console.log(JSON.stringify({ result: fs.readFileSync(out, "utf8"), seconds }));
 """
 
 
 class Files:
-    """The compiled forms of one kernel with one size."""
+    """The compiled forms of one kernel with one size: .module, and .native, which is None for Go."""
 
     def __init__(self, name, size):
         folder = os.path.join(measure.OUT, "engine")
         os.makedirs(folder, exist_ok=True)
         stem = os.path.join(folder, "%s_%d" % (name, size))
+        self.module, self.native = stem + ".wasm", None
+        if name == "go":
+            self._compile_go(stem, size)
+            return
         source = os.path.join(measure.HERE, "kernels.c")
         defines = ["-DRUN=" + name, "-DSIZE=%d" % size]
-        self.module, self.command, self.native = stem + ".wasm", stem + "_command.wasm", stem
-        measure.compile_wasm(source, self.module, defines,
-                             ["-mexec-model=reactor", "-nostartfiles", "-Wl,--no-entry", "-lm"])
-        measure.compile_wasm(source, self.command, defines + ["-DWITH_MAIN"], ["-lm"])
-        measure.run(["cc", "-O2", "-ffp-contract=off", "-DWITH_MAIN", *defines, source, "-lm", "-o", self.native])
+        wasm = ["-msimd128"] if name == "vectors" else []
+        if name == "vectors":
+            defines.append("-DVECTORS")
+        measure.compile_wasm(source, self.module, defines + wasm, ["-lm"])
+        self.native = stem
+        measure.run(["cc", "-O2", "-ffp-contract=off", *defines, source, "-lm", "-o", self.native])
 
-
-def timed(command, pattern):
-    """Seconds that a command took, and the checksum that it printed."""
-    began = time.perf_counter()
-    said = measure.run(command)
-    took = time.perf_counter() - began
-    found = re.search(pattern, said, re.M)
-    if not found:
-        raise RuntimeError("%s printed no result: %r" % (command[0], said[:200]))
-    return took, int(found.group(1)) & 0xFFFFFFFF
+    def _compile_go(self, stem, size):
+        go = measure.need_go()
+        folder = stem + "_go"
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(measure.HERE, "program.go"), encoding="utf-8") as source:
+            text = source.read()
+        with open(os.path.join(folder, "main.go"), "w", encoding="utf-8") as out:
+            out.write(text.replace("const size = 1", "const size = %d" % size))
+        measure.run([go, "build", "-o", self.module, "main.go"], cwd=folder,
+                    env=dict(os.environ, GOOS="wasip1", GOARCH="wasm", GO111MODULE="off", GOTOOLCHAIN="local"))
 
 
 class Contender:
-    """command: a function of Files. idle: whether a run with nothing to do has to be taken off."""
+    """command: a function of Files, or None where they do not have what it runs."""
 
-    def __init__(self, name, command, pattern=r"(-?\d+)\s*$"):
+    def __init__(self, name, command):
         self.name = name
         self.command = command
-        self.pattern = pattern
+        self.idle = {}  # by module: the shortest run with nothing to do; what disturbs one only makes it longer
+
+    @staticmethod
+    def timed(command):
+        began = time.perf_counter()
+        said = measure.run(command)
+        return time.perf_counter() - began, said.strip()
 
     def seconds(self, full, idle):
-        took, result = timed(self.command(full), self.pattern)
-        return max(took - timed(self.command(idle), self.pattern)[0], 1e-4), result
+        """(seconds, what it printed), or None if it cannot run this one."""
+        if self.command(full) is None:
+            return None
+        try:
+            took, result = self.timed(self.command(full))
+            best = min(self.timed(self.command(idle))[0], self.idle.get(idle.module, took))
+        except RuntimeError:
+            return None
+        self.idle[idle.module] = best
+        return max(took - best, 1e-4), result
 
 
 class Node(Contender):
-    def __init__(self, program):
-        super().__init__("node (V8)", lambda files: [program, "-e", NODE, files.module])
+    def __init__(self, name, flags):
+        program = measure.need("node", "nodejs")
+        out = os.path.join(measure.OUT, "engine", "said")
+        super().__init__(name, lambda files: [program, "--no-warnings", *flags, "-e", NODE, files.module, out])
 
     def seconds(self, full, idle):
         said = json.loads(measure.run(self.command(full)))
-        return said["seconds"], said["result"]
+        return said["seconds"], said["result"].strip()
 
 
 def contenders():
@@ -91,57 +126,91 @@ def contenders():
 
     def wazero(name, options):
         program = measure.need("wazero", "none; a release of the wazero project")
-        return Contender(name, lambda files: [program, "run", *options, files.command])
+        return Contender(name, lambda files: [program, "run", *options, files.module])
 
-    found.append(Contender("native (cc -O2)", lambda files: [files.native]))
+    found.append(Contender("native (cc -O2)", lambda files: files.native and [files.native]))
     for engine in ("interpreter", "compiler"):
         name = "wasmserve, " + engine
-        command = [env.TOOL, "run", "--engine", engine, "--invoke", "measured"]
-        probe = Files("calls", 1)
+        command = [env.TOOL, "run", "--engine", engine, "--timeout", str(DEADLINE)]
         if shutil.which(env.TOOL) is None:
             missing.append((name, "%s is not built" % env.TOOL))
             continue
         try:
-            measure.run(command + [probe.module])
+            measure.run(command + [Files("calls", 0).module])
         except RuntimeError as why:
-            missing.append((name, str(why).strip().splitlines()[-1]))
+            missing.append((name, str(why).strip().splitlines()[-1].rpartition(": ")[2]))
             continue
         found.append(Contender(name, lambda files, command=tuple(command): [*command, files.module]))
-    add("wasm-interp", lambda: Contender("wasm-interp (wabt)", lambda files, program=measure.need("wasm-interp", "wabt"):
-                                         [program, "--run-all-exports", files.module], r"measured\(\) => i32:(\d+)"))
-    add("node", lambda: Node(measure.need("node", "nodejs")))
-    add("wazero", lambda: wazero("wazero, interpreter", ["-interpreter"]))
+    add("V8", lambda: Node("V8, optimizing", ["--no-liftoff", "--no-wasm-lazy-compilation"]))
+    add("V8", lambda: Node("V8, baseline", ["--liftoff-only"]))
     add("wazero", lambda: wazero("wazero, compiler", []))
+    add("wazero", lambda: wazero("wazero, compiler, deadline", ["-timeout", "%dms" % DEADLINE]))
+    add("wazero", lambda: wazero("wazero, interpreter", ["-interpreter"]))
     return found, missing
+
+
+def programs():
+    """The kernels that can be compiled here, with a size and with nothing to do; and what is missing."""
+    files, missing = {}, []
+    for name, size in SIZES.items():
+        try:
+            files[name] = Files(name, size), Files(name, 0)
+        except Missing as why:
+            missing.append((name, why))
+    return files, missing
+
+
+def run_round(found, files, seconds):
+    for name, (full, idle) in files.items():
+        results = {}
+        for contender in found:
+            outcome = contender.seconds(full, idle)
+            if outcome is not None:
+                seconds[contender.name].setdefault(name, []).append(outcome[0])
+                results[contender.name] = outcome[1]
+        if len(set(results.values())) != 1:
+            raise RuntimeError("the engines do not agree on %s: %r" % (name, results))
 
 
 def main():
     measure.prepare()
     found, missing = contenders()
-    files = {name: (Files(name, size), Files(name, 0)) for name, size in SIZES.items()}
-    seconds = {contender.name: {name: [] for name in SIZES} for contender in found}
+    files, lacking = programs()
+    seconds = {contender.name: {} for contender in found}
     for number in range(ROUNDS):
-        for name, (full, idle) in files.items():
-            results = {}
-            for contender in found:
-                took, results[contender.name] = contender.seconds(full, idle)
-                seconds[contender.name][name].append(took)
-            if len(set(results.values())) != 1:
-                raise RuntimeError("the engines do not agree on %s: %r" % (name, results))
+        run_round(found, files, seconds)
         print("round %d of %d" % (number + 1, ROUNDS), file=sys.stderr)
 
-    native = seconds[found[0].name]
+    def ratio(one, other, name):
+        """One's time as a multiple of the other's, in the same round; None where either has none."""
+        if name not in seconds.get(one, {}) or name not in seconds.get(other, {}):
+            return None
+        return statistics.median(a / b for a, b in zip(seconds[one][name], seconds[other][name]))
 
-    def ratio(contender, name):
-        pairs = zip(seconds[contender.name][name], native[name])
-        return statistics.median(theirs / best for theirs, best in pairs)
+    def mean(one, other):
+        ratios = [r for r in (ratio(one, other, name) for name in files) if r is not None]
+        return statistics.geometric_mean(ratios) if ratios else None
 
-    rows = []
-    for contender in found:
-        ratios = [ratio(contender, name) for name in SIZES]
-        rows.append([contender.name] + ["%.1f" % r for r in ratios] + ["%.1f" % statistics.geometric_mean(ratios)])
-    measure.table("Time as a multiple of native code, median of %d rounds" % ROUNDS,
-                  [""] + list(SIZES) + ["geo. mean"], rows)
-    rows = [["native, ms"] + ["%.1f" % (1000 * statistics.median(native[name])) for name in SIZES]]
-    measure.table("For orientation", [""] + list(SIZES), rows)
-    measure.note_missing(missing)
+    def shown(number, form="%.2f"):
+        return "-" if number is None else form % number
+
+    base = "V8, optimizing" if "V8, optimizing" in seconds else found[0].name
+    rows = [[name] + [shown(ratio(contender.name, base, name)) for contender in found] for name in files]
+    rows.append(["geometric mean"] + [shown(mean(contender.name, base)) for contender in found])
+    measure.table("Time as a multiple of that of %s, median of %d rounds" % (base, ROUNDS),
+                  [""] + [contender.name for contender in found], rows)
+
+    ours = "wasmserve, interpreter"
+    goals = []
+
+    def goal(text, figure, reached, wanted):
+        if figure is not None:
+            goals.append([text, "%.2f" % figure, wanted, "met" if reached(figure) else "MISSED"])
+
+    goal("interpreter's time, × V8 (optimizing)", mean(ours, "V8, optimizing"), lambda n: n <= GOAL_V8, "<= %g" % GOAL_V8)
+    goal("interpreter's speed on %s, × V8" % MIXTURE, ratio("V8, optimizing", ours, MIXTURE),
+         lambda n: n >= GOAL_V8_MIXTURE, ">= %g" % GOAL_V8_MIXTURE)
+    goal("interpreter's speed, × wazero's interpreter", mean("wazero, interpreter", ours), lambda n: n >= GOAL_WAZERO,
+         ">= %g" % GOAL_WAZERO)
+    measure.table("Goals", ["", "seen", "wanted", ""], goals)
+    measure.note_missing(missing + lacking)

@@ -42,6 +42,16 @@ def need(program, package):
     return path
 
 
+def need_go():
+    """A Go that compiles for WASI: 1.21 or newer."""
+    for go in (shutil.which("go"), "/usr/local/go/bin/go"):
+        if go and os.access(go, os.X_OK):
+            version = re.match(r"go1\.(\d+)", run([go, "env", "GOVERSION"]))
+            if version and int(version.group(1)) >= 21:
+                return go
+    raise Missing("no Go 1.21 or newer")
+
+
 def run(command, **keywords):
     """A command that must succeed; its standard output."""
     done = subprocess.run(command, capture_output=True, text=True, **keywords)
