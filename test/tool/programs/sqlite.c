@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * sqlite.c — the SQL on standard input, run by SQLite on the database file of the first argument.
  *
- * Why:  SQLite is the most used database there is, a quarter of a million lines of C with large switches, function
- *       pointers and its own memory management: what comes out must be what this machine's build of it says.
- * How:  wasi-libc has no file locks, so SQLite's own layer for Unix does not compile with it. The one here (SQLITE_OS_OTHER)
- *       does with pread, pwrite, ftruncate and fsync what a single process needs. It is the same for both builds.
+ * Why:  SQLite is the most used database there is, a quarter of a million lines of C with large
+ * switches, function pointers and its own memory management: what comes out must be what this
+ * machine's build of it says. How:  wasi-libc has no file locks, so SQLite's own layer for Unix
+ * does not compile with it. The one here (SQLITE_OS_OTHER) does with pread, pwrite, ftruncate and
+ * fsync what a single process needs. It is the same for both builds.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +50,9 @@ static int file_read(sqlite3_file *base, void *buffer, int amount, sqlite3_int64
 
 static int file_write(sqlite3_file *base, const void *buffer, int amount, sqlite3_int64 offset)
 {
-    return pwrite(((struct file *)base)->fd, buffer, (size_t)amount, offset) == amount ? SQLITE_OK : SQLITE_IOERR_WRITE;
+    return pwrite(((struct file *)base)->fd, buffer, (size_t)amount, offset) == amount
+               ? SQLITE_OK
+               : SQLITE_IOERR_WRITE;
 }
 
 static int file_truncate(sqlite3_file *base, sqlite3_int64 size)
@@ -107,11 +110,13 @@ static int file_traits(sqlite3_file *base)
     return 0;
 }
 
-static const sqlite3_io_methods methods = {1, file_close, file_read, file_write, file_truncate, file_sync, file_size,
-                                           file_lock, file_lock, file_reserved, file_control, file_sector, file_traits,
-                                           NULL, NULL, NULL, NULL, NULL, NULL};
+static const sqlite3_io_methods methods = {
+    1,         file_close, file_read,     file_write,   file_truncate, file_sync,   file_size,
+    file_lock, file_lock,  file_reserved, file_control, file_sector,   file_traits, NULL,
+    NULL,      NULL,       NULL,          NULL,         NULL};
 
-static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int flags, int *flags_out)
+static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int flags,
+                    int *flags_out)
 {
     static int temporary;
     struct file *file = (struct file *)base;
@@ -189,9 +194,10 @@ static int vfs_error(sqlite3_vfs *vfs, int size, char *out)
 
 int sqlite3_os_init(void)
 {
-    static sqlite3_vfs vfs = {1, sizeof(struct file), 256, NULL, "plain", NULL, vfs_open, vfs_delete, vfs_access,
-                              vfs_full_name, NULL, NULL, NULL, NULL, vfs_random, vfs_sleep, vfs_time, vfs_error,
-                              NULL, NULL, NULL, NULL};
+    static sqlite3_vfs vfs = {
+        1,          sizeof(struct file), 256,  NULL, "plain", NULL, vfs_open,   vfs_delete,
+        vfs_access, vfs_full_name,       NULL, NULL, NULL,    NULL, vfs_random, vfs_sleep,
+        vfs_time,   vfs_error,           NULL, NULL, NULL,    NULL};
 
     return sqlite3_vfs_register(&vfs, 1);
 }
