@@ -8,6 +8,7 @@
  * Map:     src/README.md has the reading order. In short:
  *            src/httpd/settings.def   every directive, a row each; settings.c reads them
  *            src/httpd/delivery_*.c   a request for a .wasm file, answered in its smallest form
+ *            src/httpd/adopt_*.c, compress_*.c   what is compressed as it is sent
  *            src/delivery/            the rules that delivery follows, as pure functions
  *            src/httpd/plugin*.c      a request, answered by a guest in the sandbox
  *            src/httpd/status*.c      what plugins did, over all children
@@ -19,6 +20,8 @@
 #include "mpm_common.h"
 #include "http_request.h"
 
+#include "adopt_filter.h"
+#include "compress_filter.h"
 #include "delivery_handler.h"
 #include "delivery_headers.h"
 #include "plugin.h"
@@ -49,6 +52,13 @@ static void register_hooks(apr_pool_t *p)
     delivery_headers_register();
     ap_hook_insert_filter(delivery_headers_insert, after_expires, before_headers, APR_HOOK_MIDDLE);
     ap_hook_insert_filter(delivery_headers_insert_last, after_headers, NULL, APR_HOOK_REALLY_LAST);
+
+    /* Of an answer from elsewhere, type and Vary are to be right before other filters look at them;
+     * what compresses acts last, when all that could forbid it has been said. */
+    adopt_filter_register();
+    compress_filter_register();
+    ap_hook_insert_filter(adopt_filter_insert, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_insert_filter(compress_filter_insert, after_headers, NULL, APR_HOOK_REALLY_LAST);
 
     /* Behind authorization and fixups, as any handler; before httpd's own for files, and behind
      * mod_cache, which may have the answer already. */

@@ -83,3 +83,39 @@ const char *cachepolicy_value(bool immutable)
      * sends since. */
     return immutable ? "public, max-age=31536000, immutable" : "no-cache";
 }
+
+/* Behind the directive at p: to the next comma that does not stand inside quotes. A quote that is
+ * never closed reaches to the end. */
+static const char *behind_directive(const char *p)
+{
+    bool quoted = false;
+
+    for (; *p != '\0' && (quoted || *p != ','); p++) {
+        if (*p == '"') {
+            quoted = !quoted;
+        } else if (quoted && *p == '\\' && p[1] != '\0') {
+            p++;
+        }
+    }
+    return p;
+}
+
+bool cachepolicy_forbids_transform(const char *cache_control)
+{
+    static const char directive[] = "no-transform";
+    const char *p = cache_control;
+
+    for (;;) {
+        const char *name = p + strspn(p, ", \t"), *end = behind_directive(name);
+        size_t len = strcspn(name, "=,; \t\"");
+
+        /* An argument that nobody defined does not change what was asked for. */
+        if (len == sizeof(directive) - 1 && strncasecmp(name, directive, len) == 0) {
+            return true;
+        }
+        if (*end == '\0') {
+            return false;
+        }
+        p = end;
+    }
+}

@@ -29,4 +29,9 @@ bool cachepolicy_name_is_hashed(const char *name);
 /* The Cache-Control for a name whose content never changes (RFC 8246), or for any other. */
 const char *cachepolicy_value(bool immutable);
 
+/* Whether the value of a Cache-Control field, several lines joined by commas, has the directive
+ * no-transform (RFC 9111 §5.2.2.6). The value may be anything; what stands inside a quoted argument
+ * is no directive. */
+bool cachepolicy_forbids_transform(const char *cache_control);
+
 #endif

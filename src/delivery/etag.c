@@ -75,6 +75,19 @@ static const char *skip_blanks(const char *p)
     return p + strspn(p, " \t");
 }
 
+bool etag_for_compressed(char *out, const char *tag, enum coding coding)
+{
+    struct opaque own;
+    const char *end = read_tag(tag, &own);
+
+    if (end == NULL || *end != '\0') {
+        return false;
+    }
+    memcpy(out, "W/", 2);
+    etag_for_coding(out + 2, own.at, coding);
+    return true;
+}
+
 bool etag_in_list(const char *list, const char *tag, enum etag_compare how)
 {
     struct opaque own, member;

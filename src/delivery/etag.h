@@ -17,13 +17,19 @@
 
 #include "coding.h"
 
-/* Room that etag_for_coding needs beyond the length of the tag, terminator included. */
+/* Room that etag_for_coding and etag_for_compressed need beyond the length of the tag, terminator
+ * included. */
 #define ETAG_CODING_EXTRA 16
 
 /* Writes tag with "-TOKEN" inside its closing quote to out; for identity the tag as it is. A tag
  * that does not end with a quote is copied unchanged. out must have strlen(tag) + ETAG_CODING_EXTRA
  * bytes. */
 void etag_for_coding(char *out, const char *tag, enum coding coding);
+
+/* The same for bytes that are compressed as they are sent: W/"…-TOKEN". Weak, since the next time
+ * they may be others: another version of the library, a flush at another place. False if tag is no
+ * entity tag; out has then no meaning, and needs the same room. */
+bool etag_for_compressed(char *out, const char *tag, enum coding coding);
 
 bool etag_is_weak(const char *tag);
 

@@ -25,6 +25,17 @@ bool mediatype_has_suffix(const char *name, size_t len, const char *suffix);
  * the content. */
 bool mediatype_is_archive(const char *type);
 
+/* Whether a media type, parameters aside, is this one; bare is in lower case. */
+bool mediatype_is(const char *type, const char *bare);
+
+/* Whether a media type says nothing of the content: what servers send for endings that they do not
+ * know. */
+bool mediatype_is_generic(const char *type);
+
+/* Whether a media type is one that files with this ending (".js", with its dot) have. False for
+ * endings that mediatype_by_name does not know. */
+bool mediatype_of_suffix(const char *type, const char *suffix);
+
 /* The type for the first len bytes of name by its ending, for endings that ship with Wasm
  * applications; application/octet-stream for others. */
 const char *mediatype_by_name(const char *name, size_t len);

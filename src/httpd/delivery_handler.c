@@ -27,6 +27,7 @@
 #include "mod_core.h"
 
 #include "cachepolicy.h"
+#include "compression.h"
 #include "delivery_response.h"
 #include "httpd_log.h"
 #include "mediatype.h"
@@ -119,11 +120,11 @@ static const char *media_type(const request_rec *r, const struct plan *plan)
     return r->content_type;
 }
 
-static bool is_immutable(request_rec *r, const struct settings_dir *conf)
+static bool is_immutable(request_rec *r, const struct settings_dir *conf, const char *path)
 {
     const struct setting_pattern *pattern = SETTING_OF(dir, conf, immutable);
-    const char *slash = strrchr(r->filename, '/');
-    const char *name = slash ? slash + 1 : r->filename;
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
     int found;
 
     if (pattern->off) {
@@ -138,6 +139,12 @@ static bool is_immutable(request_rec *r, const struct settings_dir *conf)
               pattern->text);
     }
     return found > 0;
+}
+
+const char *delivery_handler_cache_control(request_rec *r, const struct settings_dir *conf,
+                                           const char *path, bool may_be_public)
+{
+    return cachepolicy_value(may_be_public && is_immutable(r, conf, path));
 }
 
 /* mod_mime takes ".br" for Breton where the configuration does not forbid it; other languages of
@@ -167,7 +174,10 @@ static int choose(request_rec *r, const struct plan *plan, struct delivery_file 
 
     negotiate_parse(accept, accept ? strlen(accept) : 0, &prefs);
     if (plan->named == CODING_IDENTITY) {
-        return delivery_variants_choose(r, plan->codings, &prefs, file);
+        coding_set offers = request_state_of(r)->compressible
+                                ? compression_offers(&prefs, plan->codings, (uint64_t)r->finfo.size)
+                                : 0;
+        return delivery_variants_choose(r, plan->codings, offers, &prefs, file);
     }
     if (coding_in(prefs.refused, plan->named)) {
         return HTTP_NOT_ACCEPTABLE;
@@ -210,6 +220,6 @@ int delivery_handler(request_rec *r)
     if (plan.named == CODING_BR) {
         drop_breton(r);
     }
-    request_state_of(r)->cache_control = cachepolicy_value(is_immutable(r, conf));
+    request_state_of(r)->cache_control = delivery_handler_cache_control(r, conf, r->filename, true);
     return delivery_response_send(r, &file, media_type(r, &plan));
 }

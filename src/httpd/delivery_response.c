@@ -30,6 +30,7 @@
 #include "etag.h"
 #include "httpd_log.h"
 #include "ranges.h"
+#include "request_state.h"
 
 #if !AP_MODULE_MAGIC_AT_LEAST(20120211, 101)
 #error "mod_wasmserve needs httpd 2.4.47 or newer"
@@ -37,13 +38,19 @@
 
 /* Since 2.4.60 httpd tells types that the configuration chose from those that a client may have had
  * a hand in. */
-static void set_type(request_rec *r, const char *type)
+void delivery_response_type(request_rec *r, const char *type)
 {
 #if AP_MODULE_MAGIC_AT_LEAST(20120211, 132)
     ap_set_content_type_ex(r, type, 1);
 #else
     ap_set_content_type(r, type);
 #endif
+}
+
+void delivery_response_no_other_coder(request_rec *r)
+{
+    apr_table_setn(r->subprocess_env, "no-gzip", "1");
+    apr_table_setn(r->subprocess_env, "no-brotli", "1");
 }
 
 /* How long after its last change a file may change again without a new time of change: one tick of
@@ -88,10 +95,9 @@ static void set_headers(request_rec *r, struct delivery_file *file, const char *
 {
     const char *tag = make_etag(r, file);
 
-    set_type(r, type);
+    delivery_response_type(r, type);
     r->content_encoding = file->coding == CODING_IDENTITY ? NULL : coding_info(file->coding)->token;
-    apr_table_setn(r->subprocess_env, "no-gzip", "1");
-    apr_table_setn(r->subprocess_env, "no-brotli", "1");
+    delivery_response_no_other_coder(r);
     ap_update_mtime(r, file->finfo.mtime);
     ap_set_last_modified(r);
     if (tag != NULL) {
@@ -101,7 +107,20 @@ static void set_headers(request_rec *r, struct delivery_file *file, const char *
     ap_set_content_length(r, file->finfo.size);
 }
 
-static struct conditions_result evaluate(request_rec *r)
+/* The tag with which the file leaves: what is compressed on the way gets another one there. */
+static const char *final_tag(request_rec *r, const struct delivery_file *file)
+{
+    const char *tag = apr_table_get(r->headers_out, "ETag");
+    char *own;
+
+    if (tag == NULL || file->as_sent == CODING_IDENTITY) {
+        return tag;
+    }
+    own = apr_palloc(r->pool, strlen(tag) + ETAG_CODING_EXTRA);
+    return etag_for_compressed(own, tag, file->as_sent) ? own : NULL;
+}
+
+static struct conditions_result evaluate(request_rec *r, const struct delivery_file *file)
 {
     struct conditions_request request = {
         .if_match = apr_table_get(r->headers_in, "If-Match"),
@@ -114,7 +133,7 @@ static struct conditions_result evaluate(request_rec *r)
         .is_head = r->header_only,
     };
     struct conditions_validators validators = {
-        .etag = apr_table_get(r->headers_out, "ETag"),
+        .etag = final_tag(r, file),
         .last_modified = apr_time_sec(ap_rationalize_mtime(r, r->mtime)),
         .date = apr_time_sec(r->request_time),
     };
@@ -123,10 +142,14 @@ static struct conditions_result evaluate(request_rec *r)
 }
 
 /* What httpd's error page shall still have of this answer. */
-static int fail(request_rec *r, int status)
+static int fail(request_rec *r, const struct delivery_file *file, int status)
 {
     static const char *const kept[] = {"Vary", "ETag"};
+    const char *tag = final_tag(r, file);
 
+    if (tag != NULL) {
+        apr_table_setn(r->headers_out, "ETag", tag);
+    }
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
         const char *value = apr_table_get(r->headers_out, kept[i]);
         if (value != NULL) {
@@ -166,30 +189,37 @@ static int prepare_range(request_rec *r, bool use_range, apr_off_t size)
 
 /* How the body is read where it is not sent by sendfile. httpd's own buffers are 8 KB by default; a
  * small body goes into one of its own size, so that it leaves in one piece. */
-static void tune_reading(const request_rec *r, apr_bucket *bucket, apr_off_t size)
+static void tune_reading(const request_rec *r, const struct delivery_file *file, apr_bucket *bucket)
 {
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
     apr_size_t buffer = ap_get_read_buf_size(r);
-    bool small = size <= (apr_off_t)SMALL_BODY;
+    /* A compressor takes so long over a megabyte that copying it does not show, and a file that
+     * shrinks meanwhile is an error where it is read, and the end of the process where it is
+     * mapped.
+     */
+    bool read = file->finfo.size <= (apr_off_t)SMALL_BODY || file->as_sent != CODING_IDENTITY;
 
 #if APR_HAS_MMAP
-    if (core->enable_mmap == ENABLE_MMAP_OFF || small) {
+    if (core->enable_mmap == ENABLE_MMAP_OFF || read) {
         apr_bucket_file_enable_mmap(bucket, 0);
     }
 #endif
-    apr_bucket_file_set_buf_size(bucket, small && buffer < SMALL_BODY ? SMALL_BODY : buffer);
+    apr_bucket_file_set_buf_size(bucket, read && buffer < SMALL_BODY ? SMALL_BODY : buffer);
 }
 
 static int send_body(request_rec *r, const struct delivery_file *file, bool with_body)
 {
     apr_bucket_brigade *brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    struct request_state *state = request_state_of(r);
     apr_status_t status;
 
+    state->delivered = true;
+    state->as_sent = file->as_sent;
     if (with_body && file->finfo.size > 0) {
         /* Splits what is larger than a bucket can be. */
         apr_bucket *bucket =
             apr_brigade_insert_file(brigade, file->fd, 0, file->finfo.size, r->pool);
-        tune_reading(r, bucket, file->finfo.size);
+        tune_reading(r, file, bucket);
     }
     APR_BRIGADE_INSERT_TAIL(brigade, apr_bucket_eos_create(r->connection->bucket_alloc));
     status = ap_pass_brigade(r->output_filters, brigade);
@@ -208,9 +238,9 @@ int delivery_response_send(request_rec *r, const struct delivery_file *file, con
     int result;
 
     set_headers(r, &own, type);
-    conditions = evaluate(r);
+    conditions = evaluate(r, &own);
     if (conditions.verdict == CONDITIONS_FAILED) {
-        return fail(r, HTTP_PRECONDITION_FAILED);
+        return fail(r, &own, HTTP_PRECONDITION_FAILED);
     }
     if (conditions.verdict == CONDITIONS_NOT_MODIFIED) {
         /* Not returned but sent, so that mod_headers and mod_expires have their say (RFC 9110
@@ -218,9 +248,11 @@ int delivery_response_send(request_rec *r, const struct delivery_file *file, con
         r->status = HTTP_NOT_MODIFIED;
         return send_body(r, &own, false);
     }
-    result = prepare_range(r, conditions.use_range, own.finfo.size);
+    /* What is compressed on the way has no bytes that a part could be cut of a second time. */
+    result =
+        prepare_range(r, conditions.use_range && own.as_sent == CODING_IDENTITY, own.finfo.size);
     if (result != OK) {
-        return fail(r, result);
+        return fail(r, &own, result);
     }
     return send_body(r, &own, true);
 }

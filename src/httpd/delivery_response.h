@@ -9,6 +9,13 @@
 
 #include "delivery_variants.h"
 
+/* Sets the media type. */
+void delivery_response_type(request_rec *r, const char *type);
+
+/* Tells mod_deflate and mod_brotli, which look at their first brigade, to leave this answer alone.
+ */
+void delivery_response_no_other_coder(request_rec *r);
+
 /* Sends the file, or 304, or returns 412 or 416 for httpd to answer. type is the media type. The
  * caller has dealt with the method; Vary is already set. */
 int delivery_response_send(request_rec *r, const struct delivery_file *file, const char *type);

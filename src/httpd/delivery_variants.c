@@ -4,11 +4,12 @@
  * How:     In three steps:
  *   1. stat the sibling of each coding that the client accepts, drop those that are not usable
  *      by what stat says.
- *   2. rank what is left, the raw file among it (negotiate.h).
+ *   2. rank what is left, the raw file among it (negotiate.h), and the raw file in the codings
+ *      that it can be compressed with as it is sent.
  *   3. take the best: authorise it, open it, judge it again by its descriptor and first bytes.
- *      If that fails, the next one. So a request costs one sub-request and one open, however
- *      many variants there are.
- * Safety:  A sibling's name is not covered by what httpd has checked for the request: "<Files
+ *      If that fails, rank again without it. So a request costs one sub-request and one open,
+ * however many variants there are. Safety:  A sibling's name is not covered by what httpd has
+ * checked for the request: "<Files
  *          *.br> Require all denied", a symbolic link out of the tree, a rewrite to "forbidden"
  *          may all apply to it alone. A sub-request asks httpd exactly what would become of a
  *          request for that name. What is sent is the descriptor that was opened after that, and
@@ -22,6 +23,7 @@
 #include "http_core.h"
 #include "http_request.h"
 
+#include "compression.h"
 #include "httpd_log.h"
 #include "passed_over.h"
 #include "variant.h"
@@ -199,6 +201,7 @@ static int open_requested(request_rec *r, enum coding coding, struct delivery_fi
     apr_status_t status;
 
     file->coding = coding;
+    file->as_sent = CODING_IDENTITY;
     file->path = r->filename;
     status = open_file(r, file);
     if (status != APR_SUCCESS) {
@@ -219,6 +222,7 @@ static bool find_sibling(request_rec *r, enum coding coding, struct delivery_fil
     apr_status_t status;
 
     file->coding = coding;
+    file->as_sent = CODING_IDENTITY;
     file->path = apr_pstrcat(r->pool, r->filename, coding_info(coding)->suffix, NULL);
     status = apr_stat(&file->finfo, file->path, APR_FINFO_MIN, r->pool);
     if (status != APR_SUCCESS && status != APR_INCOMPLETE) {
@@ -228,31 +232,54 @@ static bool find_sibling(request_rec *r, enum coding coding, struct delivery_fil
     return judge(r, file->path, &file->finfo, &facts);
 }
 
-int delivery_variants_choose(request_rec *r, coding_set codings,
+/* What can be sent: the raw file, those of the variants found that are in the set, and for the
+ * other codings on offer the raw file again. Puts what the client accepts first, best first, and
+ * returns how many those are. */
+static size_t rank(const struct negotiate_prefs *prefs, uint64_t raw_size,
+                   const struct delivery_file found[CODING_COUNT], coding_set variants,
+                   coding_set offers, struct negotiate_candidate candidates[CODING_COUNT])
+{
+    size_t n = 0;
+
+    candidates[n++] = (struct negotiate_candidate){CODING_IDENTITY, raw_size};
+    for (int c = CODING_IDENTITY + 1; c < CODING_COUNT; c++) {
+        if (coding_in(variants, (enum coding)c)) {
+            candidates[n++] =
+                (struct negotiate_candidate){(enum coding)c, (uint64_t)found[c].finfo.size};
+        } else if (coding_in(offers, (enum coding)c)) {
+            candidates[n++] =
+                (struct negotiate_candidate){(enum coding)c, compression_weighs(raw_size)};
+        }
+    }
+    return negotiate_rank(prefs, candidates, n);
+}
+
+int delivery_variants_choose(request_rec *r, coding_set codings, coding_set offers,
                              const struct negotiate_prefs *prefs, struct delivery_file *out)
 {
     struct delivery_file found[CODING_COUNT];
     struct negotiate_candidate candidates[CODING_COUNT];
-    size_t n = 0, acceptable;
+    coding_set variants = 0;
 
-    candidates[n++] = (struct negotiate_candidate){CODING_IDENTITY, (uint64_t)r->finfo.size};
     for (int c = CODING_IDENTITY + 1; c < CODING_COUNT; c++) {
         if (coding_in(codings, (enum coding)c) && prefs->weight[c] > 0 &&
             find_sibling(r, (enum coding)c, &found[c])) {
-            candidates[n++] =
-                (struct negotiate_candidate){(enum coding)c, (uint64_t)found[c].finfo.size};
+            variants |= (coding_set)(1u << c);
         }
     }
-    acceptable = negotiate_rank(prefs, candidates, n);
-    for (size_t i = 0; i < acceptable; i++) {
-        enum coding c = candidates[i].coding;
-        if (c == CODING_IDENTITY) {
-            return open_requested(r, c, out);
+    /* Ends: each round returns, or takes one out of the set. */
+    while (rank(prefs, (uint64_t)r->finfo.size, found, variants, offers, candidates) > 0) {
+        enum coding best = candidates[0].coding;
+        if (!coding_in(variants, best)) {
+            int result = open_requested(r, CODING_IDENTITY, out);
+            out->as_sent = best;
+            return result;
         }
-        if (open_variant(r, &found[c])) {
-            *out = found[c];
+        if (open_variant(r, &found[best])) {
+            *out = found[best];
             return OK;
         }
+        variants &= (coding_set) ~(1u << best);
     }
     return HTTP_NOT_ACCEPTABLE;
 }

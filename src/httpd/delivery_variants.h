@@ -15,6 +15,7 @@
 /* A representation that is open and may be sent. */
 struct delivery_file {
     enum coding coding;
+    enum coding as_sent; /* what is made of it on the way; identity: nothing */
     const char *path;
     apr_file_t *fd;
     apr_finfo_t finfo; /* of fd, not of the path */
@@ -23,10 +24,10 @@ struct delivery_file {
 /* Whether httpd has found no better handler for the request than its own for files. */
 bool delivery_variants_plain_handler(const request_rec *r);
 
-/* Chooses for r->filename, the raw file, among itself and its variants in the codings of the set,
- * by what the client prefers. Returns OK with *out filled, HTTP_NOT_ACCEPTABLE, or the error for a
- * raw file that cannot be opened. */
-int delivery_variants_choose(request_rec *r, coding_set codings,
+/* Chooses for r->filename, the raw file, among itself, its variants in the codings of the set, and
+ * itself compressed as it is sent with one of the offers, by what the client prefers. Returns OK
+ * with *out filled, HTTP_NOT_ACCEPTABLE, or the error for a raw file that cannot be opened. */
+int delivery_variants_choose(request_rec *r, coding_set codings, coding_set offers,
                              const struct negotiate_prefs *prefs, struct delivery_file *out);
 
 /* Opens r->filename, which is itself a variant, asked for by its own name. Returns OK, DECLINED if

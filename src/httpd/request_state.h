@@ -12,10 +12,18 @@
 
 #include "httpd.h"
 
+#include "coding.h"
+
 struct plugin;
 
 struct request_state {
     const char *cache_control; /* what delivery would say, unless somebody else has; or NULL */
+
+    /* Compression as it is sent. Identity is 0, so that all zero bytes mean "nothing". */
+    bool compressible;   /* the filters for it stand in the chain of this request */
+    bool delivered;      /* the handler of delivery has answered, and decided: */
+    enum coding as_sent; /* what the filter makes of its answer; identity: nothing */
+    bool adopted;        /* somebody else has answered, with one of delivery's types */
 
     /* Plugins. */
     const struct plugin *plugin; /* that answers the request; NULL: none */

@@ -146,5 +146,5 @@ def test_readme_example_loads(make_httpd, guest, tmp_path, line, example):
         example = example.replace(place, str(tmp_path))
     example = re.sub(r"sha256:\S+", "", example)
     code, said = make_httpd(config=example, setup=with_hello(guest), start=False,
-                            modules=["alias", "headers"]).configtest()
+                            modules=["alias", "headers", "proxy_http"]).configtest()
     assert code == 0 and "Syntax OK" in said, "README.md, line %d: %s" % (line, said)

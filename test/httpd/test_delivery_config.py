@@ -35,6 +35,8 @@ MISTAKES = [
     ("WasmServeImmutable", ["REGEX|Auto|Off"]),
     ("WasmServeImmutable (", ['"("', "regular expression"]),
     ("WasmServeImmutable a b", ["one regular expression", "quotes"]),
+    ("WasmServeCompress br", ['"br"', "On", "Off"]),
+    ("WasmServeCompress", ["On|Off"]),
     ("WasmServeIsolation 1", ['"1"', "On", "Off"]),
 ]
 
@@ -42,10 +44,11 @@ FINE = [
     "WasmServe On", "WasmServe oFF", "WasmServeTypes wasm js", "WasmServeTypes .wasm .framework.js .data",
     "WasmServeEncodings gzip", "WasmServeEncodings BR x-gzip zstd", "WasmServeEncodings none",
     "WasmServeImmutable Off", "WasmServeImmutable auto", 'WasmServeImmutable "^app\\\\.[a-z0-9]{8}\\\\."',
-    "WasmServeIsolation On",
+    "WasmServeCompress On", "WasmServeIsolation On",
 ]
 
-DIRECTIVES = ["WasmServe", "WasmServeTypes", "WasmServeEncodings", "WasmServeImmutable", "WasmServeIsolation"]
+DIRECTIVES = ["WasmServe", "WasmServeTypes", "WasmServeEncodings", "WasmServeImmutable", "WasmServeCompress",
+              "WasmServeIsolation"]
 
 
 @pytest.fixture(scope="module")

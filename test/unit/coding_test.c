@@ -109,6 +109,66 @@ TEST(cache_control_values)
     CHECK_EQ_STR(cachepolicy_value(false), "no-cache");
 }
 
+TEST(no_transform)
+{
+    static const struct {
+        const char *value;
+        bool forbids;
+    } values[] = {
+        {"no-transform", true},
+        {"No-Transform", true},
+        {"public, max-age=60,no-transform", true},
+        {" ,\t, no-transform ,", true},
+        {"no-transform=1", true},
+        {"no-transform;x", true},
+        {"private=\"a, b\", no-transform", true},
+        {"private=\"a\\\", no-transform\"", false},
+        {"private=\"a\\\"\", no-transform", true},
+        {"private=\"no-transform\"", false},
+        {"private=\"x, no-transform\"", false},
+        {"private=\"never closed, no-transform", false},
+        {"private=\"never closed\\", false},
+        {"no-transforms", false},
+        {"x-no-transform", false},
+        {"no-transfor", false},
+        {"no transform", false},
+        {"no-cache", false},
+        {"", false},
+        {",", false},
+    };
+
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        CASE("%s", values[i].value);
+        CHECK_EQ_INT(cachepolicy_forbids_transform(values[i].value), values[i].forbids);
+    }
+}
+
+TEST(types_and_endings)
+{
+    CHECK(mediatype_is("application/wasm", "application/wasm"));
+    CHECK(mediatype_is("Application/WASM; charset=utf-8", "application/wasm"));
+    CHECK(mediatype_is("application/wasm;", "application/wasm"));
+    CHECK(!mediatype_is("application/wasmx", "application/wasm"));
+    CHECK(!mediatype_is("", "application/wasm"));
+    CHECK(mediatype_is_generic("application/octet-stream"));
+    CHECK(mediatype_is_generic("binary/octet-stream; x=y"));
+    CHECK(!mediatype_is_generic("application/wasm"));
+    CHECK(!mediatype_is_generic("text/plain"));
+    CHECK(mediatype_of_suffix("application/wasm", ".wasm"));
+    CHECK(mediatype_of_suffix("application/wasm", ".WASM"));
+    CHECK(mediatype_of_suffix("text/javascript; charset=utf-8", ".js"));
+    CHECK(mediatype_of_suffix("application/javascript", ".mjs"));
+    CHECK(mediatype_of_suffix("application/x-javascript", ".framework.js"));
+    CHECK(mediatype_of_suffix("text/html", ".html"));
+    CHECK(!mediatype_of_suffix("text/html", ".js"));
+    CHECK(!mediatype_of_suffix("application/wasm", ".js"));
+    /* An ending that nobody knows has no type; above all not the generic one. */
+    CHECK(!mediatype_of_suffix("application/octet-stream", ".data"));
+    CHECK(!mediatype_of_suffix(
+        "application/wasm",
+        ".an-ending-that-is-longer-than-anybody-would-ever-write-it-down-here"));
+}
+
 TEST(suffixes_of_names)
 {
     CHECK(mediatype_has_suffix("app.wasm", 8, ".wasm"));

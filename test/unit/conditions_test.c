@@ -165,6 +165,30 @@ TEST(tags_of_codings)
     CHECK(!etag_is_weak(""));
 }
 
+TEST(tags_of_compressed_answers)
+{
+    static const struct {
+        const char *tag, *own; /* own is NULL for what is no tag */
+    } tags[] = {
+        {"\"1f\"", "W/\"1f-br\""}, {"W/\"1f\"", "W/\"1f-br\""},
+        {"\"\"", "W/\"-br\""},     {"\"1f-br\"", "W/\"1f-br-br\""},
+        {"no quote", NULL},        {"", NULL},
+        {"\"open", NULL},          {"\"1f\"x", NULL},
+        {"w/\"1f\"", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+        char out[64];
+        CASE("%s", tags[i].tag);
+        if (tags[i].own == NULL) {
+            CHECK(!etag_for_compressed(out, tags[i].tag, CODING_BR));
+        } else if (CHECK(etag_for_compressed(out, tags[i].tag, CODING_BR))) {
+            CHECK_EQ_STR(out, tags[i].own);
+            CHECK(!etag_in_list(tags[i].tag, out, ETAG_WEAK));
+        }
+    }
+}
+
 static const struct {
     const char *text;
     bool valid;
