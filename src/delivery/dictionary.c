@@ -264,12 +264,18 @@ size_t dictionary_read_header(const uint8_t *head, size_t len, enum coding codin
 
 uint64_t dictionary_window_max(enum coding coding, uint64_t dictionary_size)
 {
+    uint64_t power = DCZ_WINDOW_MIN, window;
+
     if (coding == CODING_DCB) {
         return DCB_WINDOW;
+    }
+    while (power < dictionary_size && power < DCZ_WINDOW_MAX) {
+        power *= 2;
     }
     if (dictionary_size >= DCZ_WINDOW_MAX / 5 * 4) {
         return DCZ_WINDOW_MAX;
     }
-    dictionary_size += dictionary_size / 4;
-    return dictionary_size > DCZ_WINDOW_MIN ? dictionary_size : DCZ_WINDOW_MIN;
+    window = dictionary_size + dictionary_size / 4;
+    window = window > DCZ_WINDOW_MIN ? window : DCZ_WINDOW_MIN;
+    return window < power ? window : power;
 }

@@ -86,8 +86,10 @@ size_t dictionary_write_header(uint8_t out[DICTIONARY_HEADER_MAX], enum coding c
 size_t dictionary_read_header(const uint8_t *head, size_t len, enum coding coding,
                               const uint8_t **digest);
 
-/* The largest window, in bytes, that a client of the coding has to have with a dictionary of that
- * size: dcb 16 MiB, dcz max(8 MiB, 1.25 × size), at most 128 MiB (RFC 9842 §4, §5). */
+/* The largest window, in bytes, that every client of the coding takes with a dictionary of that
+ * size: dcb 16 MiB, dcz max(8 MiB, 1.25 × size), at most 128 MiB (RFC 9842 §4, §5); but not more
+ * than the size rounded up to a power of two, which is where Chromium ends
+ * (net/filter/zstd_source_stream.cc): 16 MiB for a dictionary of 15 MiB. */
 uint64_t dictionary_window_max(enum coding coding, uint64_t dictionary_size);
 
 #endif

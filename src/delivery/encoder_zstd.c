@@ -18,6 +18,8 @@
 
 #include <zstd.h>
 
+#include "dictionary.h"
+
 enum {
     LEVEL_FAST = 6, /* RATIONALE "What does compressing as it is sent cost?" */
     LEVEL_BEST = 22,
@@ -27,18 +29,6 @@ enum {
     WINDOW_LOG_FAST = 21,
     WINDOW_LOG_MAX = 23, /* 8 MiB, RFC 9659 §3 */
 };
-
-/* RFC 9842 §2.2 */
-#define DELTA_WINDOW_MIN ((uint64_t)8 << 20)
-#define DELTA_WINDOW_MAX ((uint64_t)128 << 20)
-
-static uint64_t delta_window(uint64_t dictionary_len)
-{
-    uint64_t window = dictionary_len + dictionary_len / 4;
-
-    window = window < DELTA_WINDOW_MIN ? DELTA_WINDOW_MIN : window;
-    return window > DELTA_WINDOW_MAX ? DELTA_WINDOW_MAX : window;
-}
 
 static bool knows_size(const struct encoder_options *options)
 {
@@ -55,7 +45,7 @@ static int window_log(const struct encoder_options *options)
                                   options->effort == ENCODER_BEST ? WINDOW_LOG_MAX
                                                                   : WINDOW_LOG_FAST);
     }
-    limit = delta_window(options->dictionary_len);
+    limit = dictionary_window_max(CODING_DCZ, options->dictionary_len);
     log =
         encoder_window_log(knows_size(options) && size <= limit ? size : limit, WINDOW_LOG_MIN, 63);
     /* Only a single segment may round up: its header says the size. */
