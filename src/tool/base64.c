@@ -41,3 +41,19 @@ bool base64_decode(const char *text, size_t length, uint8_t *out, size_t *out_le
     *out_length = (size_t)(to - out);
     return true;
 }
+
+void base64_encode(const uint8_t *bytes, size_t length, char *out)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (size_t i = 0; i < length; i += 3) {
+        size_t count = length - i < 3 ? length - i : 3;
+        unsigned bits = 0;
+        for (size_t k = 0; k < 3; k++)
+            bits = bits << 8 | (k < count ? bytes[i + k] : 0);
+        for (size_t k = 0; k < 4; k++)
+            *out++ = k <= count ? letters[bits >> (18 - 6 * k) & 63] : '=';
+    }
+    *out = '\0';
+}
