@@ -113,6 +113,16 @@ const char *pack_name_fault(const char *name)
     return NULL;
 }
 
+const char *pack_name_base_fault(const char *base)
+{
+    size_t len = strlen(base);
+
+    if (len == 0 || base[len - 1] != '/') {
+        return "does not end with a slash";
+    }
+    return len > 1024 ? "is longer than 1024 bytes" : text_fault(base);
+}
+
 char *pack_name_hashed(struct pack_pool *pool, const char *name, const char *hash)
 {
     const char *base = pack_name_base(name), *dot = strrchr(base, '.');

@@ -36,6 +36,9 @@ const char *pack_name_base(const char *path);
  * what looks like a variant that pack makes. */
 const char *pack_name_fault(const char *name);
 
+/* Why a text cannot be the base of pages (pack_rewrite.h), likewise. */
+const char *pack_name_base_fault(const char *base);
+
 /* The name with the first PACK_HASH_DIGITS digits of hash in it. */
 char *pack_name_hashed(struct pack_pool *pool, const char *name, const char *hash);
 

@@ -245,8 +245,7 @@ static void divide_unit(struct pack_pool *pool, struct pack_state *state, struct
     }
 }
 
-void pack_state_add(struct pack_pool *pool, struct pack_state *state, struct pack_version *version,
-                    unsigned keep)
+void pack_state_add(struct pack_pool *pool, struct pack_state *state, struct pack_version *version)
 {
     struct pack_unit *fresh = pack_pool_get(pool, sizeof(*fresh));
     struct pack_unit *units = state->units, *next;
@@ -264,12 +263,15 @@ void pack_state_add(struct pack_pool *pool, struct pack_state *state, struct pac
         }
     }
     pack_state_put_unit(state, fresh);
-    for (struct pack_version **at = &version->next; *at != NULL; at = &(*at)->next) {
-        if (keep-- == 0) {
-            *at = NULL;
-            break;
-        }
+}
+
+void pack_state_trim(struct pack_version *version, unsigned keep)
+{
+    while (version->next != NULL && keep > 0) {
+        version = version->next;
+        keep--;
     }
+    version->next = NULL;
 }
 
 const char *pack_state_back(struct pack_state *state, struct pack_unit *unit)
@@ -296,18 +298,19 @@ const char *pack_state_back(struct pack_state *state, struct pack_unit *unit)
     return NULL;
 }
 
-void pack_state_page(struct pack_pool *pool, struct pack_state *state, const char *name)
+void pack_state_page(struct pack_pool *pool, struct pack_state *state, const char *name,
+                     const char *base)
 {
     struct pack_page **at = &state->pages, *page;
 
     while (*at != NULL && strcmp((*at)->name, name) < 0) {
         at = &(*at)->next;
     }
-    if (*at != NULL && strcmp((*at)->name, name) == 0) {
-        return;
+    if (*at == NULL || strcmp((*at)->name, name) != 0) {
+        page = pack_pool_get(pool, sizeof(*page));
+        page->name = name;
+        page->next = *at;
+        *at = page;
     }
-    page = pack_pool_get(pool, sizeof(*page));
-    page->name = name;
-    page->next = *at;
-    *at = page;
+    (*at)->base = base;
 }

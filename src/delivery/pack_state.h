@@ -62,6 +62,7 @@ struct pack_unit {
 
 struct pack_page { /* a file whose references pack keeps up to date */
     const char *name;
+    const char *base;       /* as in struct pack_rules: how it refers to the folder */
     struct pack_page *next; /* by name */
 };
 
@@ -101,17 +102,20 @@ const char *pack_state_hash_of(const void *state, const char *name);
  * would be parted (rule 6). NULL: none. */
 const char *pack_state_parted(const struct pack_state *state, const struct pack_version *version);
 
-/* Makes a version the newest and current of its unit, by rules 3, 4 and 6. The version becomes part
- * of the state; an earlier one of the same hash leaves it. If a pair is parted, the files that the
+/* Makes a version the newest and current of its unit, by rules 3 and 6. The version becomes part of
+ * the state; an earlier one of the same hash leaves it. If a pair is parted, the files that the
  * version does not have stay behind as units of their own, with the versions that they had. */
-void pack_state_add(struct pack_pool *pool, struct pack_state *state, struct pack_version *version,
-                    unsigned keep);
+void pack_state_add(struct pack_pool *pool, struct pack_state *state, struct pack_version *version);
+
+/* Drops what is beyond rule 4 behind a version that was just added. */
+void pack_state_trim(struct pack_version *version, unsigned keep);
 
 /* Goes back by rule 5. NULL: done. Else why not, as the end of a sentence. */
 const char *pack_state_back(struct pack_state *state, struct pack_unit *unit);
 
-/* Notes that references in a file are pack's to keep. */
-void pack_state_page(struct pack_pool *pool, struct pack_state *state, const char *name);
+/* Notes that references in a file are pack's to keep; a base takes the place of an earlier one. */
+void pack_state_page(struct pack_pool *pool, struct pack_state *state, const char *name,
+                     const char *base);
 
 /* Put a part into its place in the order; a form also in place of one for the same coding and
  * dictionary. False if a file of that name is there already. */

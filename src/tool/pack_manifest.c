@@ -206,12 +206,14 @@ static bool read_root(reading *r, struct pack_state *state, const json_value *ro
         r->unit++;
     }
     for (const json_value *page = json_items(root, "pages"); page != NULL; page = page->next) {
-        if (page->kind != JSON_STRING || strlen(page->text) != page->length ||
-            pack_name_fault(page->text) != NULL) {
-            r->why = "a member of \"pages\" is not the name of a file";
+        const char *name = text_member(page, "name"), *base = text_member(page, "base");
+        if (name == NULL || pack_name_fault(name) != NULL || base == NULL ||
+            pack_name_base_fault(base) != NULL) {
+            r->why = "a member of \"pages\" is not the name of a file and its base";
             return false;
         }
-        pack_state_page(r->pool, state, pack_pool_string(r->pool, page->text, page->length));
+        pack_state_page(r->pool, state, pack_pool_string(r->pool, name, strlen(name)),
+                        pack_pool_string(r->pool, base, strlen(base)));
     }
     return true;
 }
@@ -345,10 +347,11 @@ char *pack_manifest_write(struct pack_pool *pool, const struct pack_state *state
     }
     fputs("  ],\n  \"pages\": [", out);
     for (const struct pack_page *page = state->pages; page != NULL; page = page->next) {
-        fprintf(out, "%s\"%s\"", between, page->name);
-        between = ", ";
+        fprintf(out, "%s\n    {\"name\": \"%s\", \"base\": \"%s\"}", between, page->name,
+                page->base);
+        between = ",";
     }
-    fputs("]\n}\n", out);
+    fprintf(out, "%s]\n}\n", *between == ',' ? "\n  " : "");
     bool good = !ferror(out);
     if (fclose(out) != 0 || !good) {
         free(text);

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "tool_number.h"
+
 const char run_options_usage[] =
     "usage: wasmserve run [OPTION…] FILE.wasm [ARG…]\n"
     "  --invoke F            call the export F with the ARGs and print its results, a line each\n"
@@ -39,33 +41,6 @@ void run_complain(const char *format, ...)
     fputc('\n', stderr);
 }
 
-/* A number up to `max`, with K, M or G behind it where `scaled`. */
-static bool parse_number(const char *text, bool scaled, uint64_t max, uint64_t *value)
-{
-    unsigned shift = 0;
-    char *end;
-
-    if (text[0] < '0' || text[0] > '9')
-        return false;
-    errno = 0;
-    *value = strtoull(text, &end, 10);
-    if (errno != 0)
-        return false;
-    if (scaled && *end != '\0') {
-        static const char units[] = "KMGkmg";
-        const char *unit = strchr(units, *end);
-
-        if (unit == NULL)
-            return false;
-        shift = 10 * (unsigned)((unit - units) % 3 + 1);
-        end++;
-    }
-    if (*end != '\0' || *value > max >> shift)
-        return false;
-    *value <<= shift;
-    return true;
-}
-
 /* As WasmServeTimeout takes it: milliseconds, or a number with ms, s or m behind it. */
 static bool parse_milliseconds(const char *text, uint64_t *value)
 {
@@ -79,7 +54,7 @@ static bool parse_milliseconds(const char *text, uint64_t *value)
 
     for (size_t i = 0; number != NULL && i < sizeof units / sizeof units[0]; i++) {
         if (strcasecmp(text + digits, units[i].unit) == 0 &&
-            parse_number(number, false, UINT64_MAX / 1000000 / units[i].milliseconds, value)) {
+            tool_number_parse(number, false, UINT64_MAX / 1000000 / units[i].milliseconds, value)) {
             *value *= units[i].milliseconds;
             fine = true;
         }
@@ -163,14 +138,14 @@ static bool take_option(run_options *options, const char *name, const char *valu
     } else if (strcmp(name, "--env") == 0) {
         fine = add_env(options, value);
     } else if (strcmp(name, "--memory") == 0) {
-        fine = parse_number(value, true, UINT64_C(1) << 40, &options->limits.memory_bytes);
+        fine = tool_number_parse(value, true, UINT64_C(1) << 40, &options->limits.memory_bytes);
     } else if (strcmp(name, "--stack") == 0) {
-        fine = parse_number(value, true, UINT64_C(1) << 32, &number) && number >= 16384;
+        fine = tool_number_parse(value, true, UINT64_C(1) << 32, &number) && number >= 16384;
         options->limits.stack_bytes = (size_t)number;
     } else if (strcmp(name, "--timeout") == 0) {
         fine = parse_milliseconds(value, &options->timeout_ms) && options->timeout_ms > 0;
     } else if (strcmp(name, "--fuel") == 0) {
-        fine = parse_number(value, false, UINT64_MAX - 1, &options->limits.fuel);
+        fine = tool_number_parse(value, false, UINT64_MAX - 1, &options->limits.fuel);
     } else {
         run_complain("unknown option %s", name);
         return false;

@@ -11,12 +11,14 @@
 enum tool_exit {
     TOOL_OK = 0,
     TOOL_FAILED = 1,  /* a trap, a limit, a failed assertion; the reason is on stderr */
-    TOOL_REFUSED = 2, /* the module is malformed, invalid, or does not link */
+    TOOL_REFUSED = 2, /* the module is malformed, invalid, or does not link; a file is missing or in
+                         the way */
     TOOL_USAGE = 64   /* the command line makes no sense (EX_USAGE) */
 };
 
 int tool_run(int argc, char **argv);     /* tool_run.c: a module in the sandbox */
 int tool_inspect(int argc, char **argv); /* tool_inspect.c: what a module needs and offers */
+int tool_pack(int argc, char **argv);    /* tool_pack.c: the deploy step */
 int tool_spec(int argc, char **argv);    /* tool_spec.c: scripts of the specification suite */
 
 #endif

@@ -90,7 +90,10 @@ static const char good[] =
     "      ]\n"
     "    }\n"
     "  ],\n"
-    "  \"pages\": [\"index.html\", \"pkg/main.js\"]\n"
+    "  \"pages\": [\n"
+    "    {\"name\": \"index.html\", \"base\": \"/\"},\n"
+    "    {\"name\": \"pkg/main.js\", \"base\": \"/assets/\"}\n"
+    "  ]\n"
     "}\n";
 
 TEST(written_and_read_back)
@@ -186,6 +189,8 @@ TEST(what_pack_did_not_write_is_refused)
         {"\"files\": {", 1, "\"files\": {}, \"x\": {", "no \"files\""},
         {"\"index.html\"", 0, "\"../index.html\"", "\"pages\""},
         {"\"index.html\"", 0, "17", "\"pages\""},
+        {"{\"name\": \"index.html\", \"base\": \"/\"}", 0, "\"index.html\"", "\"pages\""},
+        {"\"/assets/\"", 0, "\"/assets\"", "\"pages\""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct pack_pool pool = {.exhausted = exhausted};

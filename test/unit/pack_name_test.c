@@ -74,6 +74,18 @@ TEST(names_that_can_be_packed)
     CHECK(pack_name_fault(longest) != NULL);
 }
 
+TEST(bases)
+{
+    static const char *const bad[] = {"", "x", "/x", "/\n/", "/\"/", "\xff/"};
+
+    CHECK_EQ_STR(pack_name_base_fault("/"), NULL);
+    CHECK_EQ_STR(pack_name_base_fault("https://cdn.example/app/"), NULL);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        CASE("bad base %zu", i);
+        CHECK(pack_name_base_fault(bad[i]) != NULL);
+    }
+}
+
 #define MOST 8
 
 /* Groups written as a letter for each name: "aab" says that the first two belong together. */

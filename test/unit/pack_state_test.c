@@ -72,7 +72,8 @@ static void run_steps(unsigned keep, const struct step *steps, size_t count)
             struct pack_version *version = version_of(&pool, step->what + 1);
             const char *parted = pack_state_parted(&state, version);
             CHECK_EQ_INT(parted ? parted[0] : 0, step->parted ? step->parted[0] : 0);
-            pack_state_add(&pool, &state, version, keep);
+            pack_state_add(&pool, &state, version);
+            pack_state_trim(version, keep);
         } else {
             char name[] = "x.wasm";
             name[0] = step->what[1];
@@ -204,7 +205,7 @@ TEST(names_follow_from_versions)
     CHECK(pack_state_find_form(file, CODING_ZSTD, "") == NULL);
     CHECK(pack_state_find_form(file, CODING_DCZ, "") == NULL);
 
-    pack_state_add(&pool, &state, version, 3);
+    pack_state_add(&pool, &state, version);
     CHECK_EQ_STR(pack_state_hash_of(&state, "a.wasm"), "1111111111111111");
     CHECK_EQ_STR(pack_state_hash_of(&state, "b.wasm"), NULL);
     CHECK(pack_state_version(state.units, "1111111111111111") == version);
@@ -221,12 +222,13 @@ TEST(a_file_stands_once_in_a_version_and_a_page_once)
 
     again->name = "a.wasm";
     CHECK(!pack_state_put_file(version, again));
-    pack_state_page(&pool, &state, "b.html");
-    pack_state_page(&pool, &state, "a.html");
-    pack_state_page(&pool, &state, "b.html");
+    pack_state_page(&pool, &state, "b.html", "/");
+    pack_state_page(&pool, &state, "a.html", "/");
+    pack_state_page(&pool, &state, "b.html", "/x/");
     REQUIRE(state.pages != NULL && state.pages->next != NULL);
     CHECK_EQ_STR(state.pages->name, "a.html");
     CHECK_EQ_STR(state.pages->next->name, "b.html");
+    CHECK_EQ_STR(state.pages->next->base, "/x/");
     CHECK(state.pages->next->next == NULL);
     pack_pool_free(&pool);
 }
