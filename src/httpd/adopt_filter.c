@@ -36,6 +36,10 @@
 
 static ap_filter_rec_t *adopt_filter;
 
+/* f->ctx of the filter that this file has inserted; one that the configuration has put somewhere by
+ * its name does nothing. */
+static char inserted;
+
 /* Whether the answer has no type that says anything, and the name in the URL has the ending. */
 static bool named_like(const request_rec *r, const char *suffix)
 {
@@ -109,7 +113,7 @@ static void adopt(request_rec *r)
 
 static apr_status_t adopt_out(ap_filter_t *f, apr_bucket_brigade *brigade)
 {
-    if (!request_state_of(f->r)->delivered) {
+    if (f->ctx == &inserted && !request_state_of(f->r)->delivered) {
         adopt(f->r);
     }
     ap_remove_output_filter(f);
@@ -157,7 +161,7 @@ void adopt_filter_insert(request_rec *r)
         return;
     }
     request_state_of(r)->compressible = true;
-    ap_add_output_filter_handle(adopt_filter, NULL, r, r->connection);
+    ap_add_output_filter_handle(adopt_filter, &inserted, r, r->connection);
     if (!delivery_variants_plain_handler(r)) {
         drop_dated_range(r, conf);
     }

@@ -37,9 +37,11 @@
 
 static ap_filter_rec_t *compress_filter;
 
-/* The context of a filter whose answer has no body for this client (HEAD, 304). */
-static char bodiless;
-#define BODILESS ((void *)&bodiless)
+/* What f->ctx is beside a stream. A filter that the configuration has put somewhere by its name
+ * (SetOutputFilter) has none of these, and does nothing. */
+static char waiting, bodiless;
+#define WAITING  ((void *)&waiting)  /* for the first brigade */
+#define BODILESS ((void *)&bodiless) /* there is no body for this client: HEAD, 304 */
 
 /* ---- the decision ---------------------------------------------------------------------------- */
 
@@ -177,6 +179,19 @@ static bool client_has_it(const request_rec *r, const char *tag)
            etag_in_list(known, tag, ETAG_WEAK);
 }
 
+/* The fields of a 304 are those of the 200 that say how long it is good and for whom; what else
+ * describes the body goes (RFC 9110 §15.4.5), and not all of it is known to httpd as such. */
+static void become_not_modified(request_rec *r)
+{
+    static const char *const of_the_body[] = {"Content-Type", "Content-Language", "Content-Length"};
+
+    for (size_t i = 0; i < sizeof(of_the_body) / sizeof(of_the_body[0]); i++) {
+        apr_table_unset(r->headers_out, of_the_body[i]);
+    }
+    r->status = HTTP_NOT_MODIFIED;
+    r->status_line = NULL; /* a proxied server's words for its 200 */
+}
+
 /* ---- the filter ------------------------------------------------------------------------------ */
 
 /* What is left of an answer that has no body for this client: the end, and what is no data. */
@@ -210,8 +225,7 @@ static void *begin(ap_filter_t *f, const apr_bucket_brigade *brigade)
     }
     tag = tag_of(r, coding);
     if (client_has_it(r, tag)) {
-        r->status = HTTP_NOT_MODIFIED;
-        r->status_line = NULL;
+        become_not_modified(r);
     } else if (coding == CODING_IDENTITY) {
         return NULL;
     } else if (!r->header_only && r->status != HTTP_NOT_MODIFIED) {
@@ -229,7 +243,7 @@ static void *begin(ap_filter_t *f, const apr_bucket_brigade *brigade)
 
 static apr_status_t compress_out(ap_filter_t *f, apr_bucket_brigade *brigade)
 {
-    if (f->ctx == NULL) {
+    if (f->ctx == WAITING) {
         const struct request_state *state = request_state_of(f->r);
         f->ctx = state->delivered || state->adopted ? begin(f, brigade) : NULL;
     }
@@ -242,15 +256,15 @@ static apr_status_t compress_out(ap_filter_t *f, apr_bucket_brigade *brigade)
 
 void compress_filter_register(void)
 {
-    compress_filter = ap_register_output_filter_protocol(
-        "WASMSERVE_COMPRESS", compress_out, NULL, AP_FTYPE_CONTENT_SET,
-        AP_FILTER_PROTO_CHANGE | AP_FILTER_PROTO_CHANGE_LENGTH | AP_FILTER_PROTO_NO_BYTERANGE |
-            AP_FILTER_PROTO_TRANSFORM);
+    /* Without protocol flags: they are for mod_filter, which acts on them before it asks the
+     * filter, and would take tag and length off answers that are left alone. */
+    compress_filter =
+        ap_register_output_filter("WASMSERVE_COMPRESS", compress_out, NULL, AP_FTYPE_CONTENT_SET);
 }
 
 void compress_filter_insert(request_rec *r)
 {
     if (request_state_of(r)->compressible) {
-        ap_add_output_filter_handle(compress_filter, NULL, r, r->connection);
+        ap_add_output_filter_handle(compress_filter, WAITING, r, r->connection);
     }
 }
