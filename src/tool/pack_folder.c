@@ -84,17 +84,20 @@ enum tool_exit pack_folder_open(pack_folder *folder, const char *path)
     }
     for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
         if (!open_own(folder)) {
-            bool obstacle = errno == ENOTDIR || errno == ELOOP;
+            int why = errno;
+            close_own(folder);
             /* Between mkdirat() and openat() another run may have removed it. */
-            if (errno == ENOENT) {
-                close_own(folder);
+            if (why == ENOENT)
                 continue;
-            }
+            errno = why;
             failed(folder, own);
-            return obstacle ? TOOL_REFUSED : TOOL_FAILED;
+            return why == ENOTDIR || why == ELOOP ? TOOL_REFUSED : TOOL_FAILED;
         }
         if (flock(folder->lock, LOCK_EX | LOCK_NB) != 0) {
-            if (errno != EWOULDBLOCK)
+            int why = errno;
+            close_own(folder); /* it is somebody else's: closing must leave it alone */
+            errno = why;
+            if (why != EWOULDBLOCK)
                 return failed(folder, own);
             pack_complain("%s: another `wasmserve pack` is at work there; try again when it is "
                           "done",

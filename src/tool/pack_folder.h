@@ -26,8 +26,9 @@
 
 typedef struct pack_folder {
     const char *path;
-    int fd, staging, lock; /* -1: not open */
-    unsigned staged;       /* names given so far */
+    int fd;            /* -1: not open, as the others */
+    int staging, lock; /* open only while the lock is held */
+    unsigned staged;   /* names given so far */
 } pack_folder;
 
 /* Makes the folder if it is not there (its parent must be), and locks it. */

@@ -5,7 +5,7 @@ import pytest
 from command import run
 
 
-@pytest.mark.parametrize("args", [[], ["nonsense"], ["spec"], ["inspect"], ["inspect", "a", "b"],
+@pytest.mark.parametrize("args", [[], ["nonsense"], ["spec"], ["inspect"], ["inspect", "a", "b"], ["pack"], ["pack", "-o", "x"],
                                   ["inspect", "--nonsense", "a"], ["spec", "--nonsense", "a"],
                                   ["spec", "--engine", "fast", "a"], ["spec", "--engine"]])
 def test_bad_usage_is_64_with_help_on_stderr(args):
@@ -15,7 +15,8 @@ def test_bad_usage_is_64_with_help_on_stderr(args):
     assert result.stderr != ""
 
 
-@pytest.mark.parametrize("args", [["help"], ["--help"], ["-h"], ["inspect", "--help"], ["spec", "--help"]])
+@pytest.mark.parametrize("args", [["help"], ["--help"], ["-h"], ["inspect", "--help"], ["pack", "--help"],
+                                  ["spec", "--help"]])
 def test_asked_for_help_is_on_stdout(args):
     result = run(*args)
     assert result.returncode == 0
@@ -25,5 +26,5 @@ def test_asked_for_help_is_on_stdout(args):
 
 def test_the_list_of_commands_is_complete():
     said = run("help").stdout
-    for name in ["run", "inspect", "spec"]:
+    for name in ["run", "inspect", "pack", "spec"]:
         assert f"\n  {name} " in said
