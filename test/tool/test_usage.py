@@ -5,7 +5,7 @@ import pytest
 from command import run
 
 
-@pytest.mark.parametrize("args", [[], ["nonsense"], ["spec"], ["inspect"], ["inspect", "a", "b"], ["pack"], ["pack", "-o", "x"],
+@pytest.mark.parametrize("args", [[], ["nonsense"], ["spec"], ["inspect"], ["inspect", "a", "b"], ["pack"],
                                   ["inspect", "--nonsense", "a"], ["spec", "--nonsense", "a"],
                                   ["spec", "--engine", "fast", "a"], ["spec", "--engine"]])
 def test_bad_usage_is_64_with_help_on_stderr(args):
