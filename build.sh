@@ -52,6 +52,9 @@ declare -A OPTIONAL=(
     [encoder_brotli_shared]=brotli/shared_dictionary.h
 )
 
+# The script that is compiled into the module, for src/httpd/loader_handler.c to serve.
+LOADER=conf/loader/wasmserve-loader.js
+
 # ---- packages --------------------------------------------------------------------------------------------
 
 # @ stands for the major version of the distribution's clang. DEPS_SERVICES: those that start a server when they are
@@ -273,7 +276,7 @@ set_layers() {
     done
     INCLUDES[host]+=" -I$B/include/engine"
     INCLUDES[delivery]="-Isrc/delivery $APR_FLAGS"
-    INCLUDES[httpd]="-Isrc/httpd -I$B/include/delivery -I$B/include/host -I$B/include/engine $HTTPD_FLAGS"
+    INCLUDES[httpd]="-Isrc/httpd -I$B/gen -I$B/include/delivery -I$B/include/host -I$B/include/engine $HTTPD_FLAGS"
     INCLUDES[tool]="-Isrc/tool -I$B/include/delivery -I$B/include/host -I$B/include/engine $APR_FLAGS"
     for layer in host delivery httpd tool; do LAYER_FLAGS[$layer]=$HARDEN; done
 }
@@ -315,6 +318,24 @@ publish_headers() {
     done
     publish host "${host[@]}"
     publish delivery src/delivery/*.h
+}
+
+# embed_loader FILE — the loader's script as C arrays on stdout, for src/httpd/loader_handler.c: plain, and in each
+# coding whose program is at hand. Of its comments only the first line goes along: they are for readers of the source,
+# and a third of it. Made with every build, which takes a moment.
+embed_loader() {
+    local file=$B/gen/loader.js row forms=''
+    sed '2,${/^ *\/\//d;/^$/d}' "$1" | put "$file"
+    printf '/* Written by build.sh from %s. */\n#define LOADER_DIGEST "%.16s"\n' "$1" "$(sha256sum <"$file")"
+    for row in 'IDENTITY cat' 'BR brotli -q 11 -c' 'ZSTD zstd -q -19 -c' 'GZIP gzip -9 -n -c'; do
+        set -- $row
+        command -v "$2" >/dev/null || continue
+        printf 'static const unsigned char loader_%s[] = {\n' "$1"
+        "${@:2}" "$file" | od -An -v -tx1 | sed 's/ \(..\)/0x\1,/g'
+        printf '};\n'
+        forms+=" ROW($1, loader_$1)"
+    done
+    printf '#define LOADER_FORMS(ROW)%s\n' "$forms"
 }
 
 # object FILE — where its object goes.
@@ -480,6 +501,8 @@ build() {
     check_includes
     [ -n "$APXS" ] || say "no apxs: what needs APR or httpd is not built"
     publish_headers
+    # (The layering tests build trees without a loader.)
+    [ ! -e "$LOADER" ] || embed_loader "$LOADER" | put "$B/gen/loader_bytes.h"
     write_makefile
     make ${V:+V=1} --no-print-directory -j2 -k -f "$B/Makefile" "${@:-all}"
 }

@@ -10,6 +10,7 @@
  *            src/httpd/delivery_*.c   a request for a .wasm file, answered in its smallest form
  *            src/httpd/adopt_*.c, compress_*.c   what is compressed as it is sent
  *            src/delivery/            the rules that delivery follows, as pure functions
+ *            src/httpd/loader_handler.c   the script with which pages load their apps
  *            src/httpd/plugin*.c      a request, answered by a guest in the sandbox
  *            src/httpd/status*.c      what plugins did, over all children
  * Memory:  Constant tables.
@@ -24,6 +25,7 @@
 #include "compress_filter.h"
 #include "delivery_handler.h"
 #include "delivery_headers.h"
+#include "loader_handler.h"
 #include "plugin.h"
 #include "settings.h"
 #include "status_page.h"
@@ -63,6 +65,7 @@ static void register_hooks(apr_pool_t *p)
     /* Behind authorization and fixups, as any handler; before httpd's own for files, and behind
      * mod_cache, which may have the answer already. */
     ap_hook_handler(delivery_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_handler(loader_handler, NULL, NULL, APR_HOOK_MIDDLE);
 
     /* Modules are loaded and checked where `apachectl configtest` comes by; the shared counters are
      * made in the parent, the thread for deadlines in each child. */

@@ -185,6 +185,17 @@ static int choose(request_rec *r, const struct plan *plan, struct delivery_file 
     return delivery_variants_open_named(r, plan->named, file);
 }
 
+/* A script that counts the bytes of a coded body sees decoded ones, and Content-Length is of no use
+ * to it. What is asked for as a variant has no raw file whose size could be said. */
+static void announce_raw_size(request_rec *r, const struct plan *plan,
+                              const struct delivery_file *file)
+{
+    if (plan->named == CODING_IDENTITY) {
+        apr_off_t size = file->coding == CODING_IDENTITY ? file->finfo.size : r->finfo.size;
+        apr_table_setn(r->headers_out, DELIVERY_RAW_SIZE, apr_off_t_toa(r->pool, size));
+    }
+}
+
 int delivery_handler(request_rec *r)
 {
     const struct settings_dir *conf = settings_of(r);
@@ -220,6 +231,7 @@ int delivery_handler(request_rec *r)
     if (plan.named == CODING_BR) {
         drop_breton(r);
     }
+    announce_raw_size(r, &plan, &file);
     request_state_of(r)->cache_control = delivery_handler_cache_control(r, conf, r->filename, true);
     return delivery_response_send(r, &file, media_type(r, &plan));
 }

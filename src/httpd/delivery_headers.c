@@ -23,6 +23,7 @@
 #include "http_request.h"
 #include "util_filter.h"
 
+#include "loader_handler.h"
 #include "request_state.h"
 #include "settings.h"
 
@@ -48,7 +49,8 @@ static bool wants_isolation(const request_rec *r)
 
 static bool wants_filters(const request_rec *r)
 {
-    return r->main == NULL && (SETTING_OF(dir, settings_of(r), enabled)->on || wants_isolation(r));
+    return r->main == NULL && (SETTING_OF(dir, settings_of(r), enabled)->on || wants_isolation(r) ||
+                               loader_handler_wanted(r));
 }
 
 static void fill(request_rec *r, const char *name, const char *value)

@@ -53,6 +53,13 @@ void delivery_response_no_other_coder(request_rec *r)
     apr_table_setn(r->subprocess_env, "no-brotli", "1");
 }
 
+void delivery_response_label(request_rec *r, const char *type, enum coding coding)
+{
+    delivery_response_type(r, type);
+    r->content_encoding = coding == CODING_IDENTITY ? NULL : coding_info(coding)->token;
+    delivery_response_no_other_coder(r);
+}
+
 /* How long after its last change a file may change again without a new time of change: one tick of
  * the kernel's file clock (1 to 10 ms), doubled; a second where the file system keeps no fractions,
  * which a time without one suggests. */
@@ -95,9 +102,7 @@ static void set_headers(request_rec *r, struct delivery_file *file, const char *
 {
     const char *tag = make_etag(r, file);
 
-    delivery_response_type(r, type);
-    r->content_encoding = file->coding == CODING_IDENTITY ? NULL : coding_info(file->coding)->token;
-    delivery_response_no_other_coder(r);
+    delivery_response_label(r, type, file->coding);
     ap_update_mtime(r, file->finfo.mtime);
     ap_set_last_modified(r);
     if (tag != NULL) {
@@ -245,6 +250,7 @@ int delivery_response_send(request_rec *r, const struct delivery_file *file, con
     if (conditions.verdict == CONDITIONS_NOT_MODIFIED) {
         /* Not returned but sent, so that mod_headers and mod_expires have their say (RFC 9110
          * §15.4.5 wants the fields that the 200 would have had). */
+        apr_table_unset(r->headers_out, DELIVERY_RAW_SIZE);
         r->status = HTTP_NOT_MODIFIED;
         return send_body(r, &own, false);
     }

@@ -293,6 +293,7 @@ def check_whole_or_part(answer, state, what):
     assert answer.get_all("Content-Type") == ["application/wasm"]
     assert answer.get_all("Content-Encoding") == ([] if what == "raw" else [what])
     assert answer.get("Accept-Ranges") == "bytes"
+    assert answer.get("X-Uncompressed-Content-Length") == str(len(RAW))
     assert "Content-Language" not in answer and "Transfer-Encoding" not in answer
 
 
