@@ -388,9 +388,10 @@ function startFailure(error, url) {
   if (error instanceof WasmLoadError) {
     return error;
   }
-  const kind = error instanceof WebAssembly.LinkError ? "import" :
-    error instanceof RangeError && /memory/i.test(error.message) ? "memory" : "start";
-  return new WasmLoadError(kind, { url }, error instanceof Error ? error : new Error(String(error)));
+  // By name: the error may be of another frame's making, and then it is of another class.
+  const { name, message = String(error) } = error ?? {};
+  const kind = name === "LinkError" ? "import" : name === "RangeError" && /memory/i.test(message) ? "memory" : "start";
+  return new WasmLoadError(kind, { url, reason: message }, error);
 }
 
 // The imports of a module that an import object does not have, as "module.name".
@@ -490,12 +491,13 @@ export async function prefetch(url, { signal, request } = {}) {
 
 // Every selector has a specificity of nothing (:where), so that any rule of the page wins.
 const STYLE = `
-  :where(.wasmserve) { max-width: 36rem; }
+  :where(.wasmserve) { max-width: 36rem; overflow-wrap: anywhere; }
   :where(.wasmserve-bar) { height: .5rem; border-radius: .25rem; overflow: hidden; background: rgba(128, 128, 128, .3); }
   :where(.wasmserve-fill) { height: 100%; width: 0; background: var(--wasmserve-color, #2563eb); }
   :where(.wasmserve[data-state=unknown] .wasmserve-fill, .wasmserve[data-state=starting] .wasmserve-fill) {
     width: 100%; animation: wasmserve-pulse 1.2s ease-in-out infinite alternate; }
   :where(.wasmserve-text, .wasmserve-error p) { margin: .5em 0; }
+  :where(.wasmserve-error) { border-inline-start: .25rem solid #b91c1c; padding-inline-start: .75rem; }
   :where(.wasmserve-error p:first-child) { font-weight: bold; }
   :where(.wasmserve [hidden]) { display: none; }
   @keyframes wasmserve-pulse { from { opacity: .2; } to { opacity: .7; } }
