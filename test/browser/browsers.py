@@ -55,6 +55,14 @@ def start(name):
     return Chromium() if name == "chromium" else Firefox()
 
 
+def wait_for(condition, what):
+    """Until the condition, a function, holds; for what a server, a file or a page shows in the end."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "waited %d s for %s" % (PATIENCE, what)
+        time.sleep(0.02)
+
+
 class Browser:
     """What both have in common, over run, click, png and close."""
 
@@ -141,8 +149,9 @@ class Chromium(Browser):
                 "width": pixels, "height": 740, "deviceScaleFactor": 1, "mobile": True})
 
     def before_every_page(self, script):
-        """Runs a script in every page from now on, before its own."""
-        self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+        """Runs a script in every page from now on, before its own; returns a function that ends that."""
+        added = self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+        return lambda: self.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
     def kept_code(self):
         """{address: bytes} of the compiled WebAssembly that this profile keeps on disk. What belongs together is told

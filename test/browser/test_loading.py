@@ -10,6 +10,7 @@ import pytest
 
 import backend as backends
 import browsers
+from browsers import wait_for
 from modules import hot_module, module
 
 CONFIG = """
@@ -142,12 +143,6 @@ def site(httpd, folder):
     return Site(httpd, folder)
 
 
-def wait_for(condition):
-    """Until what a server or a file shows is so."""
-    from env import Httpd
-    Httpd._wait(condition, "it to become so")
-
-
 def outcome(browser):
     return browser.wait("return window.outcome", "the app")
 
@@ -265,7 +260,7 @@ def test_the_last_one_to_abort_ends_the_download(browser, site, backend):
         return [errors[0].name, errors[1].message, refused, document.querySelectorAll(".wasmserve").length];""",
         "http://127.0.0.1:%d%s" % (backend.port, path))
     assert got == ["AbortError", "enough", "AbortError", 0]
-    wait_for(lambda: path in backend.given_up)
+    wait_for(lambda: path in backend.given_up, "the browser to hang up")
 
 
 def test_prefetch_has_it_there_before_it_is_wanted(browser, site):
@@ -306,7 +301,7 @@ def test_chromium_keeps_the_compiled_code(site):
             const module = await WebAssembly.compileStreaming(copy);""" + compute)
         site.call(browser, "const module = await loader.load('hot2.0123456789abcdef.wasm');" + compute)
         site.call(browser, "const module = await loader.load('hot3.0123456789abcdef.wasm', { onProgress() {} });" + compute)
-        wait_for(lambda: len(browser.kept_code()) >= 2)
+        wait_for(lambda: len(browser.kept_code()) >= 2, "the code of two modules on disk")
         names = sorted(address.rsplit("/", 1)[1].split(".")[0] for address in browser.kept_code())
         assert names == ["hot2", "hot3"], "hot1 came from a response that a script had made"
     finally:

@@ -1,29 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Loads the app with a progress bar, starts it, and says what it cost.
+// Loads the app by the loader that the module serves, starts it, and says what it cost.
 
-import { start, bytes } from "./transfer.js";
+import { runGo } from "/wasmserve-loader.js";
+import { timingOf, bytes } from "./transfer.js";
 
 const byId = (id) => document.getElementById(id);
 
-// Go's loader is a classic script that defines globalThis.Go.
-function script(url) {
-  return new Promise((resolve, reject) => {
-    const element = document.createElement("script");
-    element.src = url;
-    element.onload = resolve;
-    element.onerror = () => reject(new Error(`${url} did not load`));
-    document.head.append(element);
-  });
-}
-
-function show(figures, raw) {
-  byId("fact-variant").textContent = figures.coding;
-  byId("fact-cost").textContent = bytes(figures.encoded);
+// timing: the browser's entry for the download; headers: those of the response; raw: the size of the file.
+function show(timing, headers, raw) {
+  byId("fact-variant").textContent = headers.get("Content-Encoding") ?? "none";
+  byId("fact-cost").textContent = bytes(timing.encodedBodySize);
   byId("fact-raw").textContent = bytes(raw);
-  byId("fact-saved").textContent = `${(100 * (1 - figures.encoded / raw)).toFixed(1)} %`;
-  byId("fact-transfer").textContent = figures.transferred === 0 ? "nothing: from the cache" : bytes(figures.transferred);
-  byId("fact-cache").textContent = figures.cacheControl;
+  byId("fact-saved").textContent = `${(100 * (1 - timing.encodedBodySize / raw)).toFixed(1)} %`;
+  byId("fact-transfer").textContent = timing.transferSize === 0 ? "nothing: from the cache" : bytes(timing.transferSize);
+  byId("fact-cache").textContent = headers.get("Cache-Control") ?? "none";
 }
 
 function listen(canvas) {
@@ -46,30 +37,20 @@ function listen(canvas) {
 }
 
 export async function loadApp(manifest) {
-  const bar = byId("load-bar");
   const line = byId("load-line");
   const canvas = byId("app-canvas");
-  const raw = manifest.app.sizes.none;
+  const timing = timingOf(manifest.app.url);
+  let last = null;
   listen(canvas);
-  await script(manifest.loader.url);
-
-  let steps = 0;
-  const { response, figures } = await start(manifest.app.url, {
-    onProgress(decoded) {
-      const percent = Math.floor((100 * decoded) / raw);
-      if (percent > bar.value) {
-        bar.value = percent;
-        bar.dataset.steps = ++steps;
-        line.textContent = `Loading: ${bytes(decoded)} of ${bytes(raw)}, ${percent} %`;
-      }
-    },
+  line.textContent = "";
+  const { exited } = await runGo(manifest.app.url, {
+    glue: manifest.glue.url,
+    argv: ["explorer", canvas.id],
+    show: "#loading",
+    onProgress(progress) { last = progress; },
   });
-  const go = new globalThis.Go();
-  go.argv = ["explorer", canvas.id];
-  const { instance } = await WebAssembly.instantiateStreaming(response, go.importObject);
-  const seen = await figures;
-  show(seen, raw);
+  // This program does not end by itself.
+  exited.then((code) => { line.textContent = `The app has ended with ${code}.`; });
   line.textContent = `Loaded ${manifest.app.url}: compiled while it arrived, and running.`;
-  // Resolves when the program ends, which this one does not do.
-  go.run(instance).then(() => { line.textContent = "The app has ended."; });
+  show(await timing, last.headers, last.total);
 }

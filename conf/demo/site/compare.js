@@ -2,7 +2,7 @@
 
 // Fetches the app in each of its forms, one after the other, and shows what each costs.
 
-import { start, drain, bytes, duration } from "./transfer.js";
+import { measure, bytes, duration } from "./transfer.js";
 
 const NAMES = { br: "Brotli", zstd: "Zstandard", gzip: "gzip", none: "none" };
 
@@ -25,19 +25,14 @@ function row(coding) {
   return { coding, line, bar, size: cells[1], time: cells[2] };
 }
 
-async function measure(entry, manifest) {
+async function compare(entry, manifest) {
   const name = manifest.app.url.split("/").pop();
   const raw = manifest.app.sizes.none;
   entry.bar.value = 0;
-  const { response, figures } = await start(`/only/${entry.coding}/${name}`, {
-    cache: "no-store",
-    onProgress(decoded) { entry.bar.value = (100 * decoded) / raw; },
-  });
-  await drain(response);
-  const seen = await figures;
+  const seen = await measure(`/only/${entry.coding}/${name}`, (decoded) => { entry.bar.value = (100 * decoded) / raw; });
   entry.size.textContent = bytes(seen.encoded);
-  // A browser that does not take this coding gets the file as it is; the row then says so.
   entry.time.textContent = duration(seen.milliseconds);
+  // A browser that does not take this coding gets the file as it is; the row then says so.
   if (seen.coding !== entry.coding) {
     entry.size.textContent += " (not taken by this browser)";
   }
@@ -56,7 +51,7 @@ export function offerComparison(manifest) {
     try {
       const seen = [];
       for (const entry of rows) {
-        seen.push(await measure(entry, manifest));
+        seen.push(await compare(entry, manifest));
       }
       const best = seen.reduce((a, b) => (b.encoded < a.encoded ? b : a));
       const raw = seen[seen.length - 1];
