@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every configuration that this project ships or shows does what it says: conf/wasmserve.conf with all of its examples
-switched on, each .htaccess of conf/htaccess at work, the demo's server, and the examples of the README."""
+switched on, each .htaccess of conf/htaccess and conf/guides at work (the latter with the lines that their vendors give as
+well; test/browser runs the apps), the demo's server, and the examples of the README."""
 import glob
 import gzip
 import os
@@ -12,7 +13,11 @@ import pytest
 import env
 
 CONF = os.path.join(env.TOP, "conf")
-HTACCESS = sorted(glob.glob(os.path.join(CONF, "htaccess", "*.htaccess")))
+# By name: conf/htaccess/NAME.htaccess and conf/guides/NAME/.htaccess.
+HTACCESS = {os.path.basename(path)[:-len(".htaccess")]: path for path in glob.glob(CONF + "/htaccess/*.htaccess")}
+HTACCESS.update({os.path.basename(os.path.dirname(path)): path for path in glob.glob(CONF + "/guides/*/.htaccess")})
+VENDORS = {os.path.basename(os.path.dirname(path)): path for path in glob.glob(CONF + "/guides/*/vendor.htaccess")}
+LOADER_USERS = {"wasm-app", "go", "c", "rust", "emscripten"}
 WHEN = 1700000000
 RAW = b"\0asm\1\0\0\0" + bytes(range(256)) * 16
 BR = b"\x1b\x07" + b"brotli" * 70
@@ -55,37 +60,54 @@ def test_every_example_of_the_shipped_configuration(make_httpd, guest):
 
 @pytest.fixture(scope="module")
 def examples(make_httpd, guest):
-    """A server with a directory for each .htaccess, named like it."""
+    """A server with a directory for each .htaccess, named like it, and "vendor-NAME" with the vendor's lines above ours."""
+    def fill(server, folder, text):
+        server.write(folder + "/.htaccess", text)
+        server.write(folder + "/index.html", b"<p>the page</p>", mtime=WHEN)
+        for name in ("app.wasm", "app.js", "_framework/dotnet.wasm", "_framework/dotnet.native.y6qj3zvvho.wasm",
+                     "_framework/app.extensions.wasm"):
+            server.write("%s/%s" % (folder, name), RAW, mtime=WHEN)
+            server.write("%s/%s.br" % (folder, name), BR, mtime=WHEN)
+            server.write("%s/%s.gz" % (folder, name), GZIP, mtime=WHEN)
+        # As Unity leaves them: without the raw file.
+        for name, data in (("wasm.br", BR), ("framework.js.br", BR), ("data.br", BR), ("data.gz", GZIP)):
+            server.write("%s/Build/game.%s" % (folder, name), data, mtime=WHEN)
+
     def setup(server):
         with_hello(guest)(server)
-        for path in HTACCESS:
-            folder = "docroot/" + os.path.basename(path)[:-len(".htaccess")]
-            server.write(folder + "/.htaccess", read(path))
-            server.write(folder + "/index.html", b"<p>the page</p>", mtime=WHEN)
-            for name in ("app.wasm", "app.js", "_framework/dotnet.wasm"):
-                server.write("%s/%s" % (folder, name), RAW, mtime=WHEN)
-                server.write("%s/%s.br" % (folder, name), BR, mtime=WHEN)
-                server.write("%s/%s.gz" % (folder, name), GZIP, mtime=WHEN)
-            # As Unity leaves them: without the raw file.
-            server.write(folder + "/Build/game.wasm.br", BR, mtime=WHEN)
-            server.write(folder + "/Build/game.data.gz", GZIP, mtime=WHEN)
+        for name, path in HTACCESS.items():
+            fill(server, "docroot/" + name, read(path))
+        for name, path in VENDORS.items():
+            fill(server, "docroot/vendor-" + name, read(path) + read(HTACCESS[name]))
 
-    return make_httpd(config=PLUGIN, modules=["rewrite"], setup=setup)
+    return make_httpd(config=PLUGIN, modules=["rewrite", "deflate", "negotiation"], setup=setup)
 
 
 def test_there_are_examples():
-    assert {"wasm-app.htaccess", "plugin.htaccess"} <= {os.path.basename(path) for path in HTACCESS}
+    assert {"wasm-app", "threads", "plugin", "go", "c", "rust", "emscripten", "unity", "blazor"} == set(HTACCESS)
+    assert {"emscripten", "unity", "blazor"} == set(VENDORS)
 
 
-@pytest.mark.parametrize("name", [os.path.basename(path)[:-len(".htaccess")] for path in HTACCESS
-                                  if not path.endswith("plugin.htaccess")])
+@pytest.mark.parametrize("name", sorted(set(HTACCESS) - {"plugin"}) + ["vendor-" + name for name in sorted(VENDORS)])
 def test_htaccess_delivers(examples, name):
     answer = examples.get("/%s/app.wasm" % name, ONLY_BR)
     assert (answer.status, answer.get("Content-Encoding"), answer.body) == (200, "br", BR)
     assert answer.get("Content-Type") == "application/wasm"
     assert "accept-encoding" in answer.tokens("Vary")
+    assert answer.get("Cache-Control") == "no-cache" and answer.get("ETag").endswith('-br"')
     script = examples.get("/%s/app.js" % name, ONLY_BR)
     assert (script.get("Content-Encoding"), script.body) == ("br", BR)
+    raw = examples.get("/%s/app.wasm" % name)
+    assert (raw.get("Content-Encoding"), raw.body) == (None, RAW)
+
+
+@pytest.mark.parametrize("name", sorted(set(HTACCESS)))
+def test_htaccess_switches_the_loader_on_where_its_page_uses_it(examples, name):
+    answer = examples.get("/%s/wasmserve-loader.js" % name)
+    if name in LOADER_USERS:
+        assert answer.status == 200 and answer.get("Content-Type") == "text/javascript" and b"runGo" in answer.body
+    else:
+        assert answer.get("Content-Type") != "text/javascript"
 
 
 def test_threads_htaccess_isolates_the_page(examples):
@@ -95,18 +117,28 @@ def test_threads_htaccess_isolates_the_page(examples):
     assert "Cross-Origin-Opener-Policy" not in examples.get("/wasm-app/index.html")
 
 
-def test_unity_htaccess_serves_what_unity_asks_for(examples):
-    code = examples.get("/unity/Build/game.wasm.br", ONLY_BR)
-    assert (code.status, code.get("Content-Type"), code.get("Content-Encoding")) == (200, "application/wasm", "br")
-    assert code.body == BR
-    data = examples.get("/unity/Build/game.data.gz", [("Accept-Encoding", "gzip")])
-    assert (data.status, data.get("Content-Encoding"), data.body) == (200, "gzip", GZIP)
+@pytest.mark.parametrize("name", ["unity", "vendor-unity"])
+def test_unity_htaccess_serves_what_unity_asks_for(examples, name):
+    for file, types, coding, body in (("wasm.br", ["application/wasm"], "br", BR),
+                                      ("framework.js.br", ["text/javascript", "application/javascript"], "br", BR),
+                                      ("data.br", ["application/octet-stream"], "br", BR),
+                                      ("data.gz", ["application/octet-stream", "application/gzip"], "gzip", GZIP)):
+        answer = examples.get("/%s/Build/game.%s" % (name, file), [("Accept-Encoding", coding)])
+        assert (answer.status, answer.get("Content-Encoding"), answer.body) == (200, coding, body)
+        assert answer.get("Content-Type") in types and "Content-Language" not in answer
 
 
 def test_blazor_htaccess_has_pages_but_no_page_in_place_of_a_missing_file(examples):
     assert examples.get("/blazor/counter").body == b"<p>the page</p>"
     assert examples.get("/blazor/_framework/dotnet.wasm", ONLY_BR).body == BR
     assert examples.get("/blazor/_framework/missing.wasm").status == 404
+
+
+@pytest.mark.parametrize("name", ["blazor", "vendor-blazor"])
+def test_blazor_htaccess_knows_fingerprints_and_no_word_for_one(examples, name):
+    fingerprint = examples.get("/%s/_framework/dotnet.native.y6qj3zvvho.wasm" % name, ONLY_BR)
+    assert "immutable" in fingerprint.get("Cache-Control")
+    assert examples.get("/%s/_framework/app.extensions.wasm" % name, ONLY_BR).get("Cache-Control") == "no-cache"
 
 
 def test_plugin_htaccess_hands_the_directory_to_the_guest(examples):
