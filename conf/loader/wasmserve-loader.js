@@ -464,9 +464,11 @@ function loadScript(glue, url) {
   return scripts.get(glue);
 }
 
-// For emscripten, whose own script starts the app: Module.instantiateWasm = emscripten("app.wasm", options). It has no
-// way to be told of a failure, so without `show` that goes to onError, or else to the console.
+// For emscripten, whose own script starts the app: Module.instantiateWasm = emscripten("app.wasm", options). The module is
+// fetched beside that script. It has no way to be told of a failure, so without `show` that goes to onError, or else to
+// the console.
 export function emscripten(url, options = {}) {
+  join(absolute(url), options).catch(() => {}); // what failed is tried, and told, when the script asks for it
   return (imports, receive) => {
     instantiate(url, imports, options).then(({ instance, module }) => receive(instance, module), (error) => {
       if (!options.onError) {

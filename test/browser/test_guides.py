@@ -148,6 +148,13 @@ def test_go_that_ends_badly_tells_its_exit_code(browser, httpd, go):
     assert browser.wait("return document.getElementById('app').dataset.ended", "the end of the program") == "2"
 
 
+def test_the_page_of_the_readme_runs(browser, httpd, go):
+    with open(os.path.join(browsers.TOP, "README.md"), encoding="utf-8") as text:
+        page, = re.findall(r"(?ms)^```html\n(.*?)^```$", text.read())
+    httpd.write("docroot/go/readme.html", page)
+    check_page(browser, httpd, "/go/readme.html", ", visitor, from Go.", "readme")
+
+
 # ---- C -----------------------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * app.c — an app for the page beside it, in C without a library: counts primes and has the page show the result.
+ * app.c — an app for the page beside it, in C without a library: counts primes and has the page
+ * show the result.
  */
 __attribute__((import_module("page"), import_name("show"))) void show(const char *text, int length);
 

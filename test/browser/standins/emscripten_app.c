@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * emscripten_app.c — stands in for what emcc makes of conf/guides/emscripten/app.c where there is no emcc: main() and the
- * one import that printing comes down to.
+ * emscripten_app.c — stands in for what emcc makes of conf/guides/emscripten/app.c where there is
+ * no emcc: main() and the one import that printing comes down to.
  */
 struct piece {
     const char *at;
