@@ -34,6 +34,15 @@ enum encoder_effort {
                      with a dictionary 40 times its size */
 };
 
+/* Where an encoder has its memory from, other than malloc: of a pool that keeps what was used, for
+ * one, since megabytes that come fresh from the system for each answer cost as much as some of the
+ * compressing. Functions as malloc and free. */
+struct encoder_memory {
+    void *(*take)(void *baton, size_t size); /* NULL if there is none */
+    void (*give)(void *baton, void *at);     /* at may be NULL */
+    void *baton;
+};
+
 struct encoder_options {
     enum coding coding; /* not CODING_IDENTITY */
     enum encoder_effort effort;
@@ -43,6 +52,8 @@ struct encoder_options {
                                   since a file has changed while it was read */
     const uint8_t *dictionary; /* NULL: none. A raw one: earlier content, not a trained one */
     size_t dictionary_len;
+    const struct encoder_memory *memory; /* NULL: malloc. Borrowed until the end. zstd's interface
+                                            for it is not a stable one, and uses malloc anyway */
 };
 
 enum encoder_op {

@@ -41,6 +41,7 @@ static void brotli_destroy(void *state)
 
 static bool set_up(struct brotli *b, const struct encoder_options *options)
 {
+    const struct encoder_memory *memory = options->memory;
     int quality =
         encoder_level(options, BROTLI_MIN_QUALITY, BROTLI_MAX_QUALITY, LEVEL_FAST, LEVEL_BEST);
     uint64_t size = options->size_hint;
@@ -49,7 +50,9 @@ static bool set_up(struct brotli *b, const struct encoder_options *options)
     int window = encoder_window_log(reach, BROTLI_MIN_WINDOW_BITS,
                                     options->effort == ENCODER_BEST ? WINDOW_BEST : WINDOW_FAST);
 
-    b->state = BrotliEncoderCreateInstance(NULL, NULL, NULL);
+    b->state = memory != NULL
+                   ? BrotliEncoderCreateInstance(memory->take, memory->give, memory->baton)
+                   : BrotliEncoderCreateInstance(NULL, NULL, NULL);
     return b->state != NULL &&
            BrotliEncoderSetParameter(b->state, BROTLI_PARAM_QUALITY, (uint32_t)quality) &&
            BrotliEncoderSetParameter(b->state, BROTLI_PARAM_LGWIN, (uint32_t)window) &&

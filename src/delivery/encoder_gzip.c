@@ -29,17 +29,40 @@ enum {
 
 struct gzip {
     z_stream z;
+    const struct encoder_memory *memory;
     bool complete; /* the operation is, but for what is staged */
     size_t staged, sent;
     uint8_t stage[STAGE];
 };
 
+static voidpf take(voidpf opaque, uInt items, uInt size)
+{
+    const struct gzip *g = opaque;
+
+    return g->memory->take(g->memory->baton, (size_t)items * size);
+}
+
+static void give(voidpf opaque, voidpf at)
+{
+    const struct gzip *g = opaque;
+
+    g->memory->give(g->memory->baton, at);
+}
+
 static void *gzip_create(const struct encoder_options *options)
 {
     struct gzip *g = calloc(1, sizeof(*g));
 
-    if (g != NULL &&
-        deflateInit2(&g->z, encoder_level(options, 1, 9, LEVEL_FAST, LEVEL_BEST), Z_DEFLATED,
+    if (g == NULL) {
+        return NULL;
+    }
+    if (options->memory != NULL) {
+        g->memory = options->memory;
+        g->z.zalloc = take;
+        g->z.zfree = give;
+        g->z.opaque = g;
+    }
+    if (deflateInit2(&g->z, encoder_level(options, 1, 9, LEVEL_FAST, LEVEL_BEST), Z_DEFLATED,
                      WINDOW_BITS + GZIP_FRAME, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK) {
         free(g);
         g = NULL;

@@ -31,6 +31,7 @@ enum { BUFFER = 32 * 1024 };
 
 struct compress_stream {
     ap_filter_t *filter;
+    struct encoder_memory memory;
     encoder *encoder; /* NULL: the content has ended, or was given up */
     enum coding coding;
     bool dirty;    /* data has come since the encoder was last flushed */
@@ -40,6 +41,20 @@ struct compress_stream {
     char *buffer; /* from the connection's bucket allocator; NULL: none at the moment */
     size_t used;
 };
+
+/* The connection's allocator, which keeps what it has for the next answer. */
+static void *take(void *baton, size_t size)
+{
+    return apr_bucket_alloc(size, baton);
+}
+
+static void give(void *baton, void *at)
+{
+    (void)baton;
+    if (at != NULL) {
+        apr_bucket_free(at);
+    }
+}
 
 static apr_status_t release(void *data)
 {
@@ -57,11 +72,12 @@ static apr_status_t release(void *data)
 
 struct compress_stream *compress_stream_new(ap_filter_t *f, enum coding coding, uint64_t size_hint)
 {
-    struct encoder_options options = {
-        .coding = coding, .effort = ENCODER_FAST, .size_hint = size_hint};
     struct compress_stream *s = apr_pcalloc(f->r->pool, sizeof(*s));
+    struct encoder_options options = {
+        .coding = coding, .effort = ENCODER_FAST, .size_hint = size_hint, .memory = &s->memory};
 
     s->filter = f;
+    s->memory = (struct encoder_memory){take, give, f->c->bucket_alloc};
     s->coding = coding;
     s->encoder = encoder_create(&options);
     if (s->encoder == NULL) {

@@ -4,6 +4,8 @@
 A .wasm file with its three variants lies beside each other; a browser's Accept-Encoding asks. The body that all must
 send is the .br. Goals: at least as fast as httpd's own handler that is asked for the .br file by name, which is the
 least that any httpd can do, and at least 1.4 times as fast as the rewrite rules of httpd's documentation.
+
+Then the same file without variants, compressed as it is sent: bench_as_sent.py.
 """
 import os
 import shutil
@@ -11,6 +13,7 @@ import subprocess
 import tempfile
 import time
 
+import bench_as_sent
 import measure
 from measure import Contender, Missing, env
 
@@ -209,3 +212,4 @@ def main():
         measure.table("%s: %d bytes, median of %d rounds" % (title, len(body), ROUNDS),
                       ["", "requests/s", "ours is × this", "", "CPU µs/request", "this is × ours"], rows)
         measure.note_missing(missing)
+    bench_as_sent.main()

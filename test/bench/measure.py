@@ -115,7 +115,7 @@ def wrk(port, path, headers=(), connections=16, seconds=2):
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said).group(1))
     requests = int(re.search(r"(\d+) requests in", said).group(1))
     latency = {point: _milliseconds(value) for point, value in re.findall(r"^\s+(50|99)%\s+(\S+)$", said, re.M)}
-    return Result(rate, requests, latency["50"], latency["99"])
+    return Result(rate, requests, latency.get("50"), latency.get("99"))
 
 
 def h2load(port, path, headers=(), connections=16, seconds=2):

@@ -474,8 +474,8 @@ TEST(windows_are_those_that_decoders_have)
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         EACH_CODING(coding)
         {
-            /* Beside what the efforts mean, the levels whose own windows are the widest. */
-            for (int level = 0; level <= 22; level += 11) {
+            /* A level of each end; the lowest ones of brotli have no choice of window. */
+            for (int level = 5; level <= 22; level += 17) {
                 struct encoder_options options = {.coding = coding,
                                                   .effort = ENCODER_BEST,
                                                   .level = level,
@@ -633,4 +633,70 @@ TEST(an_encoder_may_be_dropped_at_any_time)
         }
     }
     free(in.at);
+}
+
+/* ---- memory of the caller's */
+
+struct meter {
+    size_t held, takes, allowed; /* blocks now; all together; how many there are */
+};
+
+static void *metered_take(void *baton, size_t size)
+{
+    struct meter *meter = baton;
+
+    if (meter->takes == meter->allowed) {
+        return NULL;
+    }
+    meter->takes++;
+    meter->held++;
+    return malloc(size);
+}
+
+static void metered_give(void *baton, void *at)
+{
+    struct meter *meter = baton;
+
+    meter->held -= at != NULL;
+    free(at);
+}
+
+TEST(memory_of_the_callers_is_used_and_given_back)
+{
+    struct bytes in = content(100000, 10), coded = {0}, back = {0};
+
+    EACH_CODING(coding)
+    {
+        /* First with enough of it, then with ever more blocks until it was enough. */
+        for (size_t allowed = SIZE_MAX;; allowed = allowed == SIZE_MAX ? 0 : allowed + 1) {
+            struct meter meter = {.allowed = allowed};
+            struct encoder_memory memory = {metered_take, metered_give, &meter};
+            struct encoder_options options = {
+                .coding = coding, .size_hint = UINT64_MAX, .memory = &memory};
+            encoder *e = encoder_create(&options);
+            enum encoder_status status = ENCODER_FAILED;
+            CASE("%s, %zu blocks", coding_info(coding)->token, allowed);
+            coded.len = 0;
+            if (e != NULL) {
+                status = run(e, ENCODER_PROCESS, in.at, 50000, 4096, &coded);
+            }
+            if (status == ENCODER_DONE) {
+                status = run(e, ENCODER_FINISH, in.at + 50000, 50000, 4096, &coded);
+            }
+            encoder_destroy(e);
+            CHECK_EQ_UINT(meter.held, 0);
+            CHECK(coding == CODING_ZSTD || allowed == 0 || meter.takes > 0);
+            CHECK(allowed != SIZE_MAX || status == ENCODER_DONE);
+            if (status == ENCODER_DONE) {
+                CHECK(decode(coding, &coded, &back, NULL));
+                CHECK_EQ_MEM(back.at, back.len, in.at, in.len);
+            }
+            if (status == ENCODER_DONE && allowed != SIZE_MAX) {
+                break;
+            }
+        }
+    }
+    free(in.at);
+    free(coded.at);
+    free(back.at);
 }
