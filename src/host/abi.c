@@ -9,6 +9,7 @@
  * Memory: nothing is allocated, texts are static. Threads: any; a module is immutable.
  */
 #include "host.h"
+#include "httpwasm.h"
 
 #include <string.h>
 
@@ -58,8 +59,13 @@ host_abi host_detect_abi(const wasm_module *module, const char **why)
     *why = "";
     if (proxy)
         return HOST_ABI_PROXY_WASM;
-    if (http || imports_from(module, "http_handler"))
+    if (http || imports_from(module, "http_handler")) {
+        const char *complaint = httpwasm_check(module);
+
+        if (complaint != NULL)
+            *why = complaint;
         return HOST_ABI_HTTP_WASM;
+    }
     if (start)
         return HOST_ABI_CGI;
     if (start_odd)

@@ -10,7 +10,6 @@
 #include "engine.h"
 #include "exchange.h"
 #include "grants.h"
-#include "wasi.h"
 
 typedef enum host_abi {
     HOST_ABI_UNKNOWN,
@@ -20,11 +19,13 @@ typedef enum host_abi {
 } host_abi;
 
 typedef struct host_context {
-    wasi *wasi;
+    struct wasi *wasi;         /* wasi.h */
+    struct httpwasm *httpwasm; /* httpwasm.h; NULL where the guest speaks another ABI */
 } host_context;
 
-/* How a module wants to be spoken to, read off its imports and exports. UNKNOWN if it fits none;
- * *why then says what is missing (static text). */
+/* How a module wants to be spoken to, read off its imports and exports. UNKNOWN if it fits none.
+ * *why (static text) says what is missing, also where the ABI is plain but the module lacks what it
+ * must have; it is empty for a module that can be used. */
 host_abi host_detect_abi(const wasm_module *module, const char **why);
 const char *host_abi_name(host_abi abi); /* "cgi", "http-wasm", … */
 

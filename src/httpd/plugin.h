@@ -26,6 +26,8 @@
 
 #include "engine.h"
 #include "host.h"
+#include "httpwasm.h"
+#include "wasi.h"
 
 #include "settings.h"
 #include "status_counters.h"

@@ -17,6 +17,7 @@
 #include "tool_file.h"
 #include "engine.h"
 #include "host.h"
+#include "wasi.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -174,6 +174,11 @@ uint64_t wasm_store_fuel_left(const wasm_store *store)
     return store->fuel; /* of a store that is not metered: WASM_FUEL_OFF, never charged */
 }
 
+void wasm_store_refuel(wasm_store *store)
+{
+    store->fuel = store->limits.fuel;
+}
+
 uint64_t wasm_store_memory_used(const wasm_store *store)
 {
     return store->memory_used;

@@ -235,6 +235,11 @@ void wasi_free(wasi *state)
     free(state);
 }
 
+void wasi_flush(wasi *state)
+{
+    wasi_error_flush(state);
+}
+
 uint32_t wasi_exit_code(const wasi *state)
 {
     return state->exit_code;

@@ -44,7 +44,9 @@ static wasi_errno read_clock(wasi *state, uint32_t id, uint64_t *now)
     } else if (id <= WASI_CLOCK_MONOTONIC) {
         *now = state->exchange->clock(state->exchange->baton, id);
     } else {
-        *now = wasi_thread_time() - state->started_cpu;
+        /* A guest that serves several requests may go on in another thread, with another clock. */
+        *now = wasi_thread_time();
+        *now -= state->started_cpu < *now ? state->started_cpu : *now;
     }
     return WASI_SUCCESS;
 }

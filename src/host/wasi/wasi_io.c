@@ -6,8 +6,9 @@
  * interruption is looked at; a call that was cut short by one, or by an error after some bytes,
  * reports the bytes.
  *
- * stdin   blocks in the exchange and returns what there is
- * stdout  all of it, or the end of the guest's call (the client is gone)
+ * stdin   blocks in the exchange and returns what there is; at its end where that has no body
+ * stdout  all of it, or the end of the guest's call (the client is gone); as stderr where the
+ *         exchange takes no output
  * stderr  to the exchange's write_error if it has one; else, with the grant `log`, line by line to
  *         the log; else nowhere, successfully, as into /dev/null
  *
@@ -133,8 +134,16 @@ static wasi_errno transfer(wasi_call *call, wasi_fd *fd, uint8_t *bytes, size_t 
 
     *moved = length;
     switch (fd->kind) {
-    case WASI_STDIN: call->status = x->read_body(x->baton, bytes, length, moved); break;
-    case WASI_STDOUT: call->status = x->write_output(x->baton, bytes, length); break;
+    case WASI_STDIN:
+        *moved = 0;
+        if (x->read_body != NULL)
+            call->status = x->read_body(x->baton, bytes, length, moved);
+        break;
+    case WASI_STDOUT:
+        if (x->write_output == NULL)
+            return transfer_error(call, bytes, length, moved);
+        call->status = x->write_output(x->baton, bytes, length);
+        break;
     case WASI_STDERR: return transfer_error(call, bytes, length, moved);
     default: return transfer_file(call, fd, bytes, length, writing, at, moved);
     }
