@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-import backend as backends
+import slow_backend as backends
 import browsers
 from browsers import wait_for
 from modules import hot_module, module
