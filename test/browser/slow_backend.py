@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""backend.py: a server that answers exactly the bytes it is told, right or wrong, and then closes the connection.
+"""slow_backend.py: a server that answers exactly the bytes it is told, right or wrong, and then closes the connection.
 
     backend.say("/app.wasm", cut_answer, whole_answer)      the first request gets the first, all later ones the last
 """
