@@ -9,13 +9,12 @@ Then the same file without variants, compressed as it is sent: bench_as_sent.py.
 """
 import os
 import shutil
-import subprocess
-import tempfile
 import time
 
 import bench_as_sent
 import measure
 from measure import Contender, Missing, env
+from nginx_server import Nginx
 
 BROWSER = [("Accept-Encoding", "gzip, deflate, br, zstd")]
 ROUNDS = 5
@@ -55,30 +54,8 @@ MULTIVIEWS = """
 </Directory>
 """
 
-NGINX = """
-load_module "{modules}/ngx_http_brotli_static_module.so";
-{user}
-worker_processes 2;
-daemon off;
-pid "{root}/nginx.pid";
-error_log stderr error;
-events {{ worker_connections 256; }}
-http {{
-    types {{ application/wasm wasm; }}
-    access_log off;
-    sendfile {sendfile};
-    keepalive_requests 100000000;
-    client_body_temp_path "{root}/t1"; proxy_temp_path "{root}/t2"; fastcgi_temp_path "{root}/t3";
-    uwsgi_temp_path "{root}/t4"; scgi_temp_path "{root}/t5";
-    gzip_vary on;
-    server {{
-        listen 127.0.0.1:{port}{h2};
-        root "{root}/docroot";
-        brotli_static on;
-        gzip_static on;
-    }}
-}}
-"""
+# Its sendfile waits 40 ms for an acknowledgement in each response over cleartext HTTP/2, which would be no contest.
+NGINX = "brotli_static on; gzip_static on; gzip_vary on; sendfile %s;"
 
 
 def make_files():
@@ -110,51 +87,9 @@ def httpd_server(files, config="", modules=(), load_module=False, renamed=False)
                      load_module=load_module, mpm_config=measure.HTTPD_TUNING).start()
 
 
-class Nginx:
-    """nginx with brotli_static, in a directory of its own. This release has a port for each protocol, so there are two
-    of these; and with sendfile its cleartext HTTP/2 waits 40 ms for an acknowledgement in each response, which would
-    be no contest."""
-
-    def __init__(self, files, h2):
-        program = shutil.which("nginx") or "/usr/sbin/nginx"
-        if not os.access(program, os.X_OK):
-            raise Missing("no nginx (Debian: nginx-light)")
-        modules = "/usr/lib/nginx/modules"
-        if not os.path.exists(modules + "/ngx_http_brotli_static_module.so"):
-            raise Missing("no brotli_static (Debian: libnginx-mod-http-brotli-static)")
-        self.root = tempfile.mkdtemp(prefix="wasmserve-nginx-")
-        os.chmod(self.root, 0o755)
-        os.mkdir(self.root + "/docroot")
-        for name, data in files.items():
-            with open(self.root + "/docroot/" + name, "wb") as out:
-                out.write(data)
-        self.port = env.free_port()
-        user = "user www-data;" if os.getuid() == 0 else ""
-        with open(self.root + "/nginx.conf", "w", encoding="utf-8") as out:
-            out.write(NGINX.format(modules=modules, root=self.root, port=self.port, user=user,
-                                   h2=" http2" if h2 else "", sendfile="off" if h2 else "on"))
-        self.process = subprocess.Popen([program, "-p", self.root, "-c", self.root + "/nginx.conf"],
-                                        stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-        self._wait()
-
-    def _wait(self):
-        deadline = time.monotonic() + env.PATIENCE
-        while time.monotonic() < deadline:
-            try:
-                env.Connection(self.port, 1).close()
-                return
-            except OSError:
-                if self.process.poll() is not None:
-                    raise RuntimeError("nginx did not start") from None
-                time.sleep(0.05)
-        raise RuntimeError("nginx does not answer")
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-
-    def remove(self):
-        shutil.rmtree(self.root, ignore_errors=True)
+def nginx(files, h2):
+    """nginx with brotli_static. The release of Debian 12 has a port for each protocol, so there are two of these."""
+    return Nginx(NGINX % ("off" if h2 else "on"), files, ["ngx_http_brotli_static_module"], h2)
 
 
 def fetch(port, path, headers):
@@ -189,7 +124,7 @@ def main():
         add("httpd, MultiViews", serve(MULTIVIEWS, modules=["negotiation"], renamed=True))
         try:
             for h2 in (False, True):
-                servers.append(Nginx(files, h2))
+                servers.append(nginx(files, h2))
             add("nginx, brotli_static", servers[-2], h2_server=servers[-1])
         except Missing as why:
             missing.append(("nginx, brotli_static", why))

@@ -22,6 +22,7 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(TOP, "test", "httpd"))
 
 import env  # noqa: E402  (the test harness; found through the line above)
+from nginx_server import Missing  # noqa: E402,F401  (what a contender that cannot take part here says)
 
 BUILD_DIR = env.BUILD_DIR
 OUT = os.path.join(BUILD_DIR, "bench")
@@ -29,10 +30,6 @@ OUT = os.path.join(BUILD_DIR, "bench")
 # The same for every httpd here: enough threads for the connections, and nobody is sent away.
 HTTPD_TUNING = ("StartServers 2\nServerLimit 2\nThreadsPerChild 25\nThreadLimit 25\nMinSpareThreads 25\n"
                 "MaxSpareThreads 50\nMaxRequestWorkers 50\nMaxKeepAliveRequests 0\nKeepAlive On")
-
-
-class Missing(Exception):
-    """A contender cannot take part here; the text says why."""
 
 
 def need(program, package):
