@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "encoder.h"
 #include "pack_name.h"
 #include "pack_report.h"
 #include "tool_number.h"
@@ -72,6 +73,11 @@ static bool parse_variants(const char *text, coding_set *set)
         enum coding coding = coding_by_token(text, length);
         if (coding == CODING_COUNT || coding == CODING_IDENTITY || coding_needs_dictionary(coding))
             return false;
+        if (!encoder_can(coding, false)) {
+            pack_complain("this build was made without a library for %s",
+                          coding_info(coding)->token);
+            return false;
+        }
         *set |= (coding_set)(1u << coding);
         if (text[length] == '\0')
             return true;
@@ -225,6 +231,8 @@ static bool take_option(pack_options *options, int argc, char **argv, int *i, bo
         pack_complain("%s takes no value", rows[id].name);
         return false;
     }
+    if (value == NULL)
+        value = "";
     if (!apply(options, id, value)) {
         pack_complain("%s wants %s, not \"%s\"", rows[id].name, rows[id].wanted, value);
         return false;

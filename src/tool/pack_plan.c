@@ -91,6 +91,21 @@ static bool has_ending(const char *name, const char *ending)
     return length > n && strcmp(name + length - n, ending) == 0;
 }
 
+/* Whether an input is what pack itself has made in DIR, as a "*.wasm" in that folder finds it. */
+static bool is_result(const pack_run *run, const struct input *input, const struct stat *status)
+{
+    struct stat there;
+    int fd = pack_run_knows(run, input->name, NULL)
+                 ? pack_folder_open_file(&run->folder, input->name)
+                 : -1;
+    bool same = fd >= 0 && fstat(fd, &there) == 0 && there.st_dev == status->st_dev &&
+                there.st_ino == status->st_ino;
+
+    if (fd >= 0)
+        close(fd);
+    return same;
+}
+
 static enum tool_exit stage_input(pack_run *run, struct input *input)
 {
     struct stat status;
@@ -105,6 +120,9 @@ static enum tool_exit stage_input(pack_run *run, struct input *input)
         pack_complain("%s: %s", input->path, strerror(errno));
     } else if (!S_ISREG(status.st_mode)) {
         pack_complain("%s is not a regular file", input->path);
+    } else if (is_result(run, input, &status)) {
+        pack_complain("%s is what an earlier run has made; give the file that it was made from",
+                      input->path);
     } else if (has_ending(input->name, ".wasm") && !begins_as_module(from)) {
         pack_complain("%s is not a WebAssembly module: it does not begin with 00 61 73 6d",
                       input->path);

@@ -646,6 +646,16 @@ def test_inputs_that_cannot_be_packed(site, name, data, reason):
     assert site.names() == [] and list(site.out.iterdir()) == []
 
 
+def test_a_result_is_no_input(site):
+    site.write("out/app.wasm", V1)
+    site.pack("out/app.wasm")
+    before = site.state()
+    done = site.run("out/app.wasm", "out/" + site.current("app.wasm"))
+    assert done.returncode == 2
+    assert "out/%s is what an earlier run has made; give the file" % site.current("app.wasm") in done.stderr
+    assert site.state() == before
+
+
 @pytest.mark.parametrize("text, reason", [
     ("", "it is not JSON"), ("{}", "it is not a manifest of wasmserve pack"),
     ('{"wasmserve-pack": 2}', "it is of another version"),
