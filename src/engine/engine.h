@@ -156,7 +156,7 @@ enum wasm_feature_bit {
      WASM_FEATURE(WASM_FEATURE_SIGN_EXTENSION) |                                                   \
      WASM_FEATURE(WASM_FEATURE_SATURATING_CONVERSIONS) | WASM_FEATURE(WASM_FEATURE_MULTI_VALUE) |  \
      WASM_FEATURE(WASM_FEATURE_BULK_MEMORY) | WASM_FEATURE(WASM_FEATURE_REFERENCE_TYPES) |         \
-     WASM_FEATURE(WASM_FEATURE_EXTENDED_CONST))
+     WASM_FEATURE(WASM_FEATURE_EXTENDED_CONST) | WASM_FEATURE(WASM_FEATURE_TAIL_CALL))
 /* "bulk-memory", the name toolchains use. NULL past the last bit. Static storage. */
 const char *wasm_feature_name(unsigned bit);
 

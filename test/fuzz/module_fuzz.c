@@ -146,6 +146,8 @@ static void apply_special(model *m, const validate_op *op)
         for (uint32_t i = 0; i < op->label_count; i++)
             check_label(m, op->labels[i]);
         return;
+    case OP_RETURN_CALL_INDIRECT: take(m, 1); /* fall through */
+    case OP_RETURN_CALL: take(m, width_of(op->block->params, op->block->param_count)); return;
     case OP_CALL_INDIRECT: take(m, 1); /* fall through */
     case OP_CALL:
         take(m, width_of(op->block->params, op->block->param_count));

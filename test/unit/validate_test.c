@@ -157,7 +157,16 @@ static const struct {
     /* codes */
     {PLAIN("00 ff 0b"), WASM_E_ILLEGAL_OPCODE, "opcode 0xff"},
     {PLAIN("00 fc 12 0b"), WASM_E_ILLEGAL_OPCODE, "opcode 0xfc 18"},
-    {PLAIN("00 12 00 0b"), WASM_E_FEATURE, "opcode 0x12 needs tail-call"},
+    /* calls in place of a return: operands and results of both functions */
+    {PLAIN("00 12 00 0b"), WASM_OK, ""},
+    {PLAIN("00 12 00 6a 1a 0b"), WASM_OK, ""}, /* what follows cannot be reached */
+    {PLAIN("00 12 04 0b"), WASM_E_UNKNOWN_FUNCTION, "function 4"},
+    {PLAIN("00 41 00 12 01 0b"), WASM_E_TYPE_MISMATCH, "return_call of a function with other"},
+    {TYPED("00 41 00 42 00 12 02 0b"), WASM_OK, ""},
+    {TYPED("00 42 00 12 02 0b"), WASM_E_TYPE_MISMATCH, "return_call expects i32, the stack is"},
+    {PLAIN("00 41 00 13 00 00 0b"), WASM_OK, ""},
+    {PLAIN("00 41 00 13 00 01 0b"), WASM_E_TYPE_MISMATCH, "table 1 holds externref"},
+    {PLAIN("00 41 00 41 00 13 01 00 0b"), WASM_E_TYPE_MISMATCH, "return_call_indirect of a"},
     {PLAIN("00 fd 80 02 0b"), WASM_E_FEATURE, "opcode 0xfd 256 needs relaxed-simd"},
 };
 
@@ -256,6 +265,8 @@ TEST(features_that_are_off_refuse_and_those_used_are_named)
         {WASM_FEATURE_EXTENDED_CONST, "06(01 7f 00 41 01 41 01 6a 0b)", "FEATURE"},
         {WASM_FEATURE_EXTENDED_CONST, "06(02 7f 00 41 00 0b 7f 00 23 00 0b)", "FEATURE"},
         {WASM_FEATURE_REFERENCE_TYPES, "04(02 70 00 00 70 00 00)", "MULTIPLE_TABLES"},
+        {WASM_FEATURE_TAIL_CALL, PLAIN("00 12 00 0b"), "FEATURE"},
+        {WASM_FEATURE_TAIL_CALL, PLAIN("00 41 00 13 00 00 0b"), "FEATURE"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         wasm_report report;

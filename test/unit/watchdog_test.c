@@ -53,6 +53,11 @@ TEST(every_endless_guest_is_ended)
          /* (func (export "f") (param i32) (if (local.get 0) (then (call 0 (i32.sub …)) twice))) */
          "01(01 60 01 7f 00) 03(01 00) 07(01 ('f') 00 00)"
          "0a(01 (00 20 00 04 40 20 00 41 01 6b 10 00 20 00 41 01 6b 10 00 0b 0b))"},
+        {"a chain of calls in place of returns",
+         "01(01 60 01 7f 00) 03(01 00) 07(01 ('f') 00 00) 0a(01 (00 20 00 12 00 0b))"},
+        {"the same through a table",
+         "01(01 60 01 7f 00) 03(01 00) 04(01 70 00 01) 07(01 ('f') 00 00)"
+         "09(01 00 41 00 0b 01 00) 0a(01 (00 20 00 41 00 13 00 00 0b))"},
         {"filling a mebibyte again and again",
          "01(01 60 00 00) 03(01 00) 05(01 00 10) 07(01 ('f') 00 00)"
          "0a(01 (00 03 40 41 00 41 01 41 80 80 c0 00 fc 0b 00 0c 00 0b 0b))"},

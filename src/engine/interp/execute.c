@@ -59,6 +59,15 @@ static inline uint64_t slot_of(const void *pointer)
     return (uint64_t)(uintptr_t)pointer;
 }
 
+static uint32_t result_slots(const wasm_functype *type)
+{
+    uint32_t slots = 0;
+
+    for (uint32_t i = 0; i < type->result_count; i++)
+        slots += type->results[i] == WASM_V128 ? 2 : 1;
+    return slots;
+}
+
 static inline const icode *code_in(uint64_t slot)
 {
     return (const icode *)(uintptr_t)slot;
@@ -100,7 +109,9 @@ static inline const icode *code_in(uint64_t slot)
     } while (0)
 
 /* Handlers that are no instructions: others go on there. */
-#define EXECUTE_SHARED(SHARED) SHARED(CALL_ANY) SHARED(CALL_OUT) SHARED(CALL_FAR) SHARED(POLLED)
+#define EXECUTE_SHARED(SHARED)                                                                     \
+    SHARED(CALL_ANY)                                                                               \
+    SHARED(CALL_OUT) SHARED(CALL_FAR) SHARED(TAIL_CALL_ANY) SHARED(TAIL_CALL_OUT) SHARED(POLLED)
 
 #if EXECUTE_TAIL_CALLS
 

@@ -187,6 +187,22 @@
         NEXT(ICODE_CALL_WORDS);                                                                    \
     } while (0)
 
+/* m->callee = the function in the table of word 2 at `at`, of the type that stands there. */
+#define FIND_CALLEE(at)                                                                            \
+    do {                                                                                           \
+        const wasm_table *from = m->instance->tables[pc[2].u32[0]];                                \
+        wasm_func *target;                                                                         \
+                                                                                                   \
+        if (UNLIKELY((at) >= from->length))                                                        \
+            TRAP(UNDEFINED_ELEMENT);                                                               \
+        target = (wasm_func *)(uintptr_t)from->elems[at];                                          \
+        if (UNLIKELY(target == NULL))                                                              \
+            TRAP(UNINITIALIZED_ELEMENT);                                                           \
+        if (UNLIKELY(target->canonical != pc[2].u32[1] || target->module != m->instance->module))  \
+            ATTEMPT(func_check_type(target, m->instance->module, pc[2].u32[1]));                   \
+        m->callee = target;                                                                        \
+    } while (0)
+
 /* Families. */
 #define ALU_C(id, text, in, out, expr)                                                             \
     ALU_COMMON(id, in, out, NO_GUARD, expr, S, PUT) ALU_COMMON(id, in, out, NO_GUARD, expr, A, KEEP)
@@ -307,17 +323,7 @@ HANDLER(CALL_INDIRECT_S)
 }
 HANDLER(CALL_INDIRECT_A)
 {
-    const wasm_table *from = m->instance->tables[pc[2].u32[0]];
-    wasm_func *target;
-
-    if (UNLIKELY(ACC_I32 >= from->length))
-        TRAP(UNDEFINED_ELEMENT);
-    target = (wasm_func *)(uintptr_t)from->elems[ACC_I32];
-    if (UNLIKELY(target == NULL))
-        TRAP(UNINITIALIZED_ELEMENT);
-    if (UNLIKELY(target->canonical != pc[2].u32[1] || target->module != m->instance->module))
-        ATTEMPT(func_check_type(target, m->instance->module, pc[2].u32[1]));
-    m->callee = target;
+    FIND_CALLEE(ACC_I32);
     m->width = FI;
     GO(CALL_ANY);
 }
@@ -381,6 +387,82 @@ HANDLER(FAR_RETURN)
     acc = at[0];
     RELOAD();
     NEXT(ICODE_CALL_WORDS);
+}
+/* Calls in place of a return: F2 is where this function's own return address is. */
+HANDLER(TAIL_CALL)
+{
+    const interp_func *target = pc[2].pointer;
+    const uint64_t back = fp[F2];
+
+    memmove(fp, fp + F0, target->param_slots * sizeof *fp);
+    fp[target->param_slots] = back;
+    m->store->depth--;
+    pc = target->code;
+    DISPATCH();
+}
+HANDLER(TAIL_CALL_IMPORT)
+{
+    m->callee = m->instance->funcs[pc[2].u32[0]];
+    GO(TAIL_CALL_ANY);
+}
+HANDLER(TAIL_CALL_INDIRECT_S)
+{
+    acc = SLOT_I32(F1);
+    GO(TAIL_CALL_INDIRECT_A);
+}
+HANDLER(TAIL_CALL_INDIRECT_A)
+{
+    FIND_CALLEE(ACC_I32);
+    GO(TAIL_CALL_ANY);
+}
+/* m->callee is to be called in place of a return, whoever it is. */
+HANDLER(TAIL_CALL_ANY)
+{
+    const wasm_func *target = m->callee;
+    const interp_func *body = target->code;
+    uint64_t back = fp[F2];
+
+    if (UNLIKELY(target->host || target->instance->module->tier != m->instance->module->tier))
+        GO(TAIL_CALL_OUT);
+    if (LIKELY(target->instance == m->instance)) {
+        memmove(fp, fp + F0, body->param_slots * sizeof *fp);
+    } else {
+        /* Whoever called this function has to be found again in his own instance: as CALL_FAR, but
+         * once for a chain of such calls, so that it takes no stack however long it is. */
+        if (code_in(back) == far_stub) {
+            memmove(fp, fp + F0, body->param_slots * sizeof *fp);
+        } else {
+            if (UNLIKELY((size_t)(m->store->stack_end - fp) <=
+                         FAR_SLOTS + (size_t)body->param_slots))
+                TRAP(STACK_EXHAUSTED);
+            memmove(fp + FAR_SLOTS, fp + F0, body->param_slots * sizeof *fp);
+            fp[0] = slot_of(m->instance);
+            fp[1] = back;
+            fp[2] = body->result_slots;
+            fp += FAR_SLOTS;
+            back = slot_of(far_stub);
+        }
+        m->instance = target->instance;
+        RELOAD();
+    }
+    fp[body->param_slots] = back;
+    m->store->depth--;
+    pc = body->code;
+    DISPATCH();
+}
+/* As CALL_OUT, and then the return. */
+HANDLER(TAIL_CALL_OUT)
+{
+    const icode *back = code_in(fp[F2]);
+    uint64_t *at = fp + F0;
+
+    m->store->stack_top = at + F3;
+    ATTEMPT(m->callee->host ? store_call_host(m->instance, m->callee->host, at)
+                            : m->callee->instance->module->tier->invoke(m->store, m->callee, at));
+    RELOAD();
+    acc = at[0];
+    memmove(fp, at, result_slots(m->callee->type) * sizeof *fp);
+    RETURN_TO(back);
 }
 HANDLER(RET)
 {

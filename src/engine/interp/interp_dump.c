@@ -81,6 +81,9 @@ typedef struct layout {
 #define LAYOUT_CALL         "df", 3
 #define LAYOUT_CALL_INDEX   "dn", 3
 #define LAYOUT_CALL_TABLE   "dax", 3
+#define LAYOUT_TAIL_CALL    "dbf", 3
+#define LAYOUT_TAIL_INDEX   "dbx", 3
+#define LAYOUT_TAIL_TABLE   "dabx", 3
 #define LAYOUT_SLOTS2       "da", 2
 #define LAYOUT_SLOTS2_INDEX "dan", 2
 #define LAYOUT_SLOTS4       "dabc", 2

@@ -526,6 +526,8 @@ void lower_control(lower *l, const validate_op *op)
     case OP_RETURN: lower_return(l); break;
     case OP_CALL:
     case OP_CALL_INDIRECT: lower_call(l, op); break;
+    case OP_RETURN_CALL:
+    case OP_RETURN_CALL_INDIRECT: lower_tail_call(l, op); break;
     default: lower_fail(l, WASM_E_FEATURE); break; /* cannot be: lower_ops.c asserts */
     }
 }

@@ -242,6 +242,7 @@ pending *begin_pending(lower *l, const validate_op *op, value_class cls);
 
 void lower_plain(lower *l, const validate_op *op);
 void lower_call(lower *l, const validate_op *op);
+void lower_tail_call(lower *l, const validate_op *op);
 
 /* ---- lower_control.c ------------------------------------------------------------------------- */
 

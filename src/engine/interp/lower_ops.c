@@ -32,7 +32,7 @@ const lower_rule lower_rules[OP_COUNT] = {
 /* clang-format off */
 #define OTHERS(_)                                                                                  \
     _(UNREACHABLE) _(NOP) _(BLOCK) _(LOOP) _(IF) _(ELSE) _(END) _(BR) _(BR_IF) _(BR_TABLE)         \
-    _(RETURN) _(CALL) _(CALL_INDIRECT) _(DROP) _(SELECT) _(SELECT_T) _(LOCAL_GET) _(LOCAL_SET)     \
+    _(RETURN) _(CALL) _(CALL_INDIRECT) _(RETURN_CALL) _(RETURN_CALL_INDIRECT) _(DROP) _(SELECT) _(SELECT_T) _(LOCAL_GET) _(LOCAL_SET)     \
     _(LOCAL_TEE) _(GLOBAL_GET) _(GLOBAL_SET) _(TABLE_GET) _(TABLE_SET) _(MEMORY_SIZE)              \
     _(MEMORY_GROW) _(I32_EQZ) _(I64_EQZ) _(REF_IS_NULL) _(I32_CONST) _(I64_CONST) _(F32_CONST)     \
     _(F64_CONST) _(I64_EXTEND_I32_U) _(REF_NULL) _(REF_FUNC) _(MEMORY_INIT) _(DATA_DROP)           \
@@ -378,53 +378,96 @@ static uint32_t slots_of(const wasm_valtype *types, uint32_t count)
     return slots;
 }
 
-void lower_call(lower *l, const validate_op *op)
+/* Puts the arguments of a call into their homes, which the callee's frame begins with, and takes
+ * them and the index of an indirect call off the stack. */
+typedef struct call_site {
+    uint32_t params, results, width; /* slots; width: of whichever are more */
+    uint32_t first;                  /* the first argument's */
+    operand index;                   /* in the table */
+} call_site;
+
+static call_site prepare_call(lower *l, const validate_op *op, bool indirect)
 {
     const wasm_functype *type = op->block;
-    uint32_t params = slots_of(type->params, type->param_count);
-    uint32_t results = slots_of(type->results, type->result_count);
-    uint32_t width = params > results ? params : results;
-    operand index = {.mode = MODE_S};
-    uint32_t first;
-    icode *at;
+    call_site c = {.params = slots_of(type->params, type->param_count),
+                   .results = slots_of(type->results, type->result_count)};
 
-    if (op->op == OP_CALL_INDIRECT) {
+    c.width = c.params > c.results ? c.params : c.results;
+    if (indirect) {
         const entry e = pop(l);
 
         /* Arguments are below the index; they may go home before it is computed (rule 1). */
         flush_unless(l, &e);
         materialize(l, l->height - type->param_count);
-        index = take(l, &e, ALLOW_A);
+        c.index = take(l, &e, ALLOW_A);
     } else {
         flush_home(l);
         materialize(l, l->height - type->param_count);
     }
     truncate_stack(l, l->height - type->param_count);
-    first = next_home(l);
-    need_slots(l, (uint64_t)first + width + 1); /* the callee's return address, too */
-    if (op->op == OP_CALL_INDIRECT) {
-        at = emit_mapped(l, index.mode == MODE_A ? IC_CALL_INDIRECT_A : IC_CALL_INDIRECT_S,
+    c.first = next_home(l);
+    need_slots(l, (uint64_t)c.first + c.width + 1); /* the callee's return address, too */
+    return c;
+}
+
+void lower_call(lower *l, const validate_op *op)
+{
+    const wasm_functype *type = op->block;
+    bool indirect = op->op == OP_CALL_INDIRECT;
+    const call_site c = prepare_call(l, op, indirect);
+    icode *at;
+
+    if (indirect) {
+        at = emit_mapped(l, c.index.mode == MODE_A ? IC_CALL_INDIRECT_A : IC_CALL_INDIRECT_S,
                          ICODE_CALL_WORDS, op->offset);
-        at[1].u16[1] = index.slot;
-        at[1].u32[1] = width;
+        at[1].u16[1] = c.index.slot;
+        at[1].u32[1] = c.width;
         at[2].u32[0] = op->index2;
         at[2].u32[1] = l->module->types[op->index].canonical;
     } else if (op->index < l->module->func_import_count) {
         at = emit_mapped(l, IC_CALL_IMPORT, ICODE_CALL_WORDS, op->offset);
         at[1].u32[1] = op->index;
-        at[2].u32[0] = width;
+        at[2].u32[0] = c.width;
     } else {
         at = emit_mapped(l, IC_CALL, ICODE_CALL_WORDS, op->offset);
-        at[1].u16[1] = (uint16_t)(first + params);
+        at[1].u16[1] = (uint16_t)(c.first + c.params);
         at[2].pointer = &l->prepared->funcs[op->index - l->module->func_import_count];
     }
-    at[1].u16[0] = (uint16_t)first;
+    at[1].u16[0] = (uint16_t)c.first;
     forget_accumulators(l);
     for (uint32_t i = 0; i < type->result_count; i++)
         push(l, ENTRY_HOME, class_of(type->results[i]));
     /* The one result of class int is left in the accumulator by RET_* and all that stand for it. */
     if (type->result_count == 1 && acc_of(class_of(type->results[0])) == ACC_INT)
-        l->acc_slot[ACC_INT] = first;
+        l->acc_slot[ACC_INT] = c.first;
+}
+
+/* A call in place of a return. The callee takes over this frame: its arguments are moved to the
+ * bottom, and it returns to whom this function would have returned to. */
+void lower_tail_call(lower *l, const validate_op *op)
+{
+    bool indirect = op->op == OP_RETURN_CALL_INDIRECT;
+    const call_site c = prepare_call(l, op, indirect);
+    icode *at;
+
+    need_slots(l, (uint64_t)c.params + 1);
+    if (indirect) {
+        at = emit_mapped(l,
+                         c.index.mode == MODE_A ? IC_TAIL_CALL_INDIRECT_A : IC_TAIL_CALL_INDIRECT_S,
+                         3, op->offset);
+        at[1].u16[1] = c.index.slot;
+        at[2].u32[0] = op->index2;
+        at[2].u32[1] = l->module->types[op->index].canonical;
+    } else if (op->index < l->module->func_import_count) {
+        at = emit_mapped(l, IC_TAIL_CALL_IMPORT, 3, op->offset);
+        at[2].u32[0] = op->index;
+    } else {
+        at = emit_mapped(l, IC_TAIL_CALL, 3, op->offset);
+        at[2].pointer = &l->prepared->funcs[op->index - l->module->func_import_count];
+    }
+    at[1].u16[0] = (uint16_t)c.first;
+    at[1].u16[2] = (uint16_t)l->param_slots;
+    at[1].u16[3] = (uint16_t)c.width; /* 2,000 at most: a thousand of two slots */
 }
 
 /* ---- one instruction ------------------------------------------------------------------------- */

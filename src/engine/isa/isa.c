@@ -79,10 +79,8 @@ static const struct {
     uint16_t first, last;
     uint8_t feature;
 } later[] = {
-    {0x00, 0x06, 0x0A, WASM_FEATURE_EXCEPTIONS}, /* try (superseded), throw, throw_ref */
-    {0x00, 0x12, 0x13, WASM_FEATURE_TAIL_CALL},
-    {0x00, 0x14, 0x14, WASM_FEATURE_TYPED_REFERENCES}, /* call_ref */
-    {0x00, 0x15, 0x15, WASM_FEATURE_TAIL_CALL},        /* return_call_ref */
+    {0x00, 0x06, 0x0A, WASM_FEATURE_EXCEPTIONS},       /* try (superseded), throw, throw_ref */
+    {0x00, 0x14, 0x15, WASM_FEATURE_TYPED_REFERENCES}, /* call_ref, return_call_ref */
     {0x00, 0x18, 0x19, WASM_FEATURE_EXCEPTIONS},       /* delegate, catch_all (superseded) */
     {0x00, 0x1F, 0x1F, WASM_FEATURE_EXCEPTIONS},       /* try_table */
     {0x00, 0xD3, 0xD3, WASM_FEATURE_GC},               /* ref.eq */

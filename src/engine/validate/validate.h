@@ -31,7 +31,7 @@ typedef struct validate_op {
                           an else or end that cannot be fallen into: as if it could be */
     bool reachable;    /* else, end: whether control can fall into it from above; else true */
     wasm_valtype type; /* drop, select, local.*, global.*, ref.*, table.*: the value's type */
-    const wasm_functype *block; /* block, loop, if: its type; call, call_indirect: the callee's */
+    const wasm_functype *block; /* block, loop, if: its type; calls: the callee's */
     uint32_t index;         /* label depth, func, type, local, global, table, memory, data, elem */
     uint32_t index2;        /* the second index of two-index immediates */
     uint64_t value;         /* i32 (zero-extended), i64, f32 bits, f64 bits */

@@ -258,7 +258,9 @@ static wasm_status check_instruction(validate_scratch *s, instr *in, const isa_r
     case OP_BR_TABLE:
     case OP_RETURN:
     case OP_CALL:
-    case OP_CALL_INDIRECT: return check_control(s, in, out);
+    case OP_CALL_INDIRECT:
+    case OP_RETURN_CALL:
+    case OP_RETURN_CALL_INDIRECT: return check_control(s, in, out);
     case OP_DROP: return stack_pop_any(s, &out->type);
     case OP_SELECT:
     case OP_SELECT_T: return check_select(s, in, out);

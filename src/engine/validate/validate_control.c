@@ -206,11 +206,26 @@ static wasm_status check_return(validate_scratch *s)
     return WASM_OK;
 }
 
+/* What is called instead of returning gives what the function gives (§3.4.11). */
+static wasm_status check_tail(validate_scratch *s, const wasm_functype *callee)
+{
+    const wasm_functype *own = s->controls[0].type;
+    bool same = callee->result_count == own->result_count;
+    for (uint32_t i = 0; same && i < own->result_count; i++)
+        same = callee->results[i] == own->results[i];
+    if (!same)
+        return scratch_fail(s, WASM_E_TYPE_MISMATCH,
+                            "%s of a function with other results than this one's", isa_text(s->op));
+    stack_unreachable(s);
+    return WASM_OK;
+}
+
 static wasm_status check_call(validate_scratch *s, const instr *in, validate_op *out)
 {
     const wasm_module *m = s->module;
     const wasm_functype *type;
-    if (in->op == OP_CALL) {
+    bool tail = in->op == OP_RETURN_CALL || in->op == OP_RETURN_CALL_INDIRECT;
+    if (in->op == OP_CALL || in->op == OP_RETURN_CALL) {
         if (in->index >= m->func_count)
             return scratch_fail(s, WASM_E_UNKNOWN_FUNCTION, "function %u; the module has %u",
                                 (unsigned)in->index, (unsigned)m->func_count);
@@ -233,7 +248,7 @@ static wasm_status check_call(validate_scratch *s, const instr *in, validate_op 
     out->index2 = in->index2;
     out->block = type;
     TRY(stack_pop_list(s, type->params, type->param_count));
-    return stack_push_list(s, type->results, type->result_count);
+    return tail ? check_tail(s, type) : stack_push_list(s, type->results, type->result_count);
 }
 
 wasm_status check_control(validate_scratch *s, instr *in, validate_op *out)
@@ -250,7 +265,9 @@ wasm_status check_control(validate_scratch *s, instr *in, validate_op *out)
     case OP_BR_TABLE: return check_br_table(s, in, out);
     case OP_RETURN: return check_return(s);
     case OP_CALL:
-    case OP_CALL_INDIRECT: return check_call(s, in, out);
+    case OP_CALL_INDIRECT:
+    case OP_RETURN_CALL:
+    case OP_RETURN_CALL_INDIRECT: return check_call(s, in, out);
     default: return WASM_E_USAGE;
     }
 }
