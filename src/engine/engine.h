@@ -121,7 +121,16 @@ typedef struct wasm_bounds { /* of a table (elements) or a memory (pages) */
     bool has_max;
     bool is_64;
     bool shared;
+    bool byte_pages; /* a memory's pages have one byte each, not 64 KiB */
 } wasm_bounds;
+
+/* The bytes that a memory of these bounds begins with; UINT64_MAX if they are more than that. */
+static inline uint64_t wasm_bounds_bytes(const wasm_bounds *bounds)
+{
+    if (bounds->byte_pages)
+        return bounds->min;
+    return bounds->min > UINT64_MAX >> 16 ? UINT64_MAX : bounds->min << 16;
+}
 
 /* ---- features ----------------------------------------------------------------------------- */
 
@@ -156,7 +165,9 @@ enum wasm_feature_bit {
      WASM_FEATURE(WASM_FEATURE_SIGN_EXTENSION) |                                                   \
      WASM_FEATURE(WASM_FEATURE_SATURATING_CONVERSIONS) | WASM_FEATURE(WASM_FEATURE_MULTI_VALUE) |  \
      WASM_FEATURE(WASM_FEATURE_BULK_MEMORY) | WASM_FEATURE(WASM_FEATURE_REFERENCE_TYPES) |         \
-     WASM_FEATURE(WASM_FEATURE_EXTENDED_CONST) | WASM_FEATURE(WASM_FEATURE_TAIL_CALL))
+     WASM_FEATURE(WASM_FEATURE_EXTENDED_CONST) | WASM_FEATURE(WASM_FEATURE_TAIL_CALL) |            \
+     WASM_FEATURE(WASM_FEATURE_MULTI_MEMORY) | WASM_FEATURE(WASM_FEATURE_MEMORY64) |               \
+     WASM_FEATURE(WASM_FEATURE_CUSTOM_PAGE_SIZES))
 /* "bulk-memory", the name toolchains use. NULL past the last bit. Static storage. */
 const char *wasm_feature_name(unsigned bit);
 

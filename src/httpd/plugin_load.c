@@ -30,7 +30,6 @@
 #define MODULE_MAX_BYTES ((apr_off_t)256 << 20)
 #define QUOTA_BASE       ((size_t)16 << 20)
 #define QUOTA_PER_BYTE   48
-#define WASM_PAGE        65536u
 
 struct loader {
     apr_pool_t *pconf, *ptemp;
@@ -282,20 +281,21 @@ static void memory_check(struct loader *loader, const struct plugin *plugin)
 {
     const struct settings_dir *server =
         ap_get_module_config(plugin->server->lookup_defaults, &wasmserve_module);
-    uint64_t cap = plugin_limits_of(plugin, server).store.memory_bytes, pages = 0;
+    uint64_t cap = plugin_limits_of(plugin, server).store.memory_bytes, need = 0;
     wasm_bounds bounds;
 
     for (uint32_t i = 0; wasm_module_memory(plugin->module->wasm, i, &bounds); i++) {
-        pages += bounds.min;
+        uint64_t bytes = wasm_bounds_bytes(&bounds);
+        need = bytes > UINT64_MAX - need ? UINT64_MAX : need + bytes;
     }
-    if (pages > cap / WASM_PAGE) {
+    if (need > cap) {
         complain(loader, plugin, plugin->settings->module.line, 0,
                  apr_psprintf(loader->ptemp,
                               "the module %s begins with %" APR_UINT64_T_FMT
                               " bytes of memory, and WasmServeMemory allows %" APR_UINT64_T_FMT
                               "; set WasmServeMemory to at least %" APR_UINT64_T_FMT "K",
-                              plugin->module->path, pages * WASM_PAGE, cap,
-                              pages * (WASM_PAGE / 1024)));
+                              plugin->module->path, need, cap,
+                              need / 1024 + (need % 1024 != 0)));
     }
 }
 

@@ -81,6 +81,15 @@ static void text_bounds(const wasm_bounds *bounds, const char *unit)
         printf(" or more %s", unit);
 }
 
+static void text_memory(const wasm_bounds *bounds)
+{
+    text_bounds(bounds, bounds->byte_pages ? "pages of one byte" : "pages");
+    if (bounds->is_64)
+        printf(", 64-bit");
+    if (bounds->shared)
+        printf(", shared");
+}
+
 static void text_extern(const wasm_extern_desc *e)
 {
     printf("  %-7s", kind_name(e->kind));
@@ -98,9 +107,9 @@ static void text_extern(const wasm_extern_desc *e)
         break;
     case WASM_EXTERN_TABLE:
         text_bounds(&e->bounds, "elements");
-        printf(" of %s", wasm_valtype_name(e->valtype));
+        printf(" of %s%s", wasm_valtype_name(e->valtype), e->bounds.is_64 ? ", 64-bit" : "");
         break;
-    case WASM_EXTERN_MEMORY: text_bounds(&e->bounds, "pages"); break;
+    case WASM_EXTERN_MEMORY: text_memory(&e->bounds); break;
     case WASM_EXTERN_GLOBAL:
         printf("%s%s", e->mutable_ ? "mutable " : "", wasm_valtype_name(e->valtype));
         break;
@@ -141,7 +150,7 @@ static void print_text(const subject *s)
     text_features(s->info.used);
     for (uint32_t i = 0; wasm_module_memory(s->module, i, &bounds); i++) {
         printf("memory    ");
-        text_bounds(&bounds, "pages");
+        text_memory(&bounds);
         putchar('\n');
     }
     printf("holds     types %u, functions %u, tables %u, globals %u, element segments %u, "
@@ -174,6 +183,16 @@ static void json_bounds(const wasm_bounds *bounds)
         printf("%" PRIu64, bounds->max);
     else
         printf("null");
+    if (bounds->is_64)
+        printf(", \"address\": \"i64\"");
+}
+
+static void json_memory(const wasm_bounds *bounds)
+{
+    json_bounds(bounds);
+    printf(", \"page\": %u", bounds->byte_pages ? 1 : 65536);
+    if (bounds->shared)
+        printf(", \"shared\": true");
 }
 
 static void json_extern(const wasm_extern_desc *e)
@@ -199,7 +218,7 @@ static void json_extern(const wasm_extern_desc *e)
         break;
     case WASM_EXTERN_MEMORY:
         printf(", ");
-        json_bounds(&e->bounds);
+        json_memory(&e->bounds);
         break;
     case WASM_EXTERN_GLOBAL:
         printf(", \"type\": \"%s\", \"mutable\": %s", wasm_valtype_name(e->valtype),
@@ -271,7 +290,7 @@ static void print_json(const subject *s)
     printf("  \"memories\": [");
     for (uint32_t i = 0; wasm_module_memory(s->module, i, &bounds); i++) {
         printf("%s{", i ? ", " : "");
-        json_bounds(&bounds);
+        json_memory(&bounds);
         putchar('}');
     }
     printf("],\n  \"counts\": {\"types\": %u, \"functions\": %u, \"tables\": %u, \"globals\": %u, "

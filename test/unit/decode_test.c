@@ -60,8 +60,14 @@ static const struct {
     {"04(01 7f 00 00)", WASM_E_REF_TYPE, 11},
     {"04(01 40 00 70 00 00 d0 70 0b)", WASM_E_FEATURE, 11},
     {"05(01 02 00)", WASM_E_FEATURE, 11}, /* shared */
-    {"05(01 04 00)", WASM_E_FEATURE, 11}, /* 64-bit */
-    {"05(01 08 00)", WASM_E_LIMITS_FLAGS, 11},
+    {"05(01 10 00)", WASM_E_LIMITS_FLAGS, 11},
+    {"05(01 08 00)", WASM_E_UNEXPECTED_END, 13}, /* a page size */
+    {"05(01 08 00 01)", WASM_E_PAGE_SIZE, 13},
+    {"05(01 08 00 40)", WASM_E_PAGE_SIZE, 13},
+    {"05(01 08 00 41)", WASM_E_PAGE_SIZE_BITS, 13},
+    {"05(01 0f 00 00 00)", WASM_E_FEATURE, 11},
+    {"04(01 70 02 00)", WASM_E_LIMITS_FLAGS, 12},
+    {"04(01 70 08 00 00)", WASM_E_LIMITS_FLAGS, 12},
     {"05(01 01 00)", WASM_E_UNEXPECTED_END, 13},
     {"06(01 7f 00 41 00)", WASM_E_UNEXPECTED_END, 15}, /* no end */
     {"06(01 7f 00 27 0b)", WASM_E_ILLEGAL_OPCODE, 13},
@@ -240,6 +246,9 @@ TEST(a_feature_that_is_off_refuses_what_needs_it)
         {WASM_FEATURE_REFERENCE_TYPES, "09(01 02 01 41 00 0b 00 00)"},
         {WASM_FEATURE_REFERENCE_TYPES, "09(01 03 00 00)"},
         {WASM_FEATURE_SIGN_EXTENSION, "06(01 7f 00 41 00 c0 0b)"},
+        {WASM_FEATURE_MEMORY64, "05(01 04 00)"},
+        {WASM_FEATURE_MEMORY64, "02(01 ('m') ('t') 01 70 04 00)"},
+        {WASM_FEATURE_CUSTOM_PAGE_SIZES, "05(01 08 00 10)"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         wasm_report report;

@@ -47,7 +47,7 @@ typedef struct module_table {
 
 typedef struct module_memory {
     wasm_bounds bounds; /* in pages */
-    uint8_t page_shift; /* log2 of the page size: 16 */
+    uint8_t page_shift; /* log2 of the page size: 16 or 0 */
     uint32_t at;
 } module_memory;
 

@@ -59,6 +59,16 @@ static inline uint64_t slot_of(const void *pointer)
     return (uint64_t)(uintptr_t)pointer;
 }
 
+/* Whether `size` bytes at address + offset leave a memory of `length`; else they begin at *at. */
+static inline bool is_outside(uint64_t address, uint64_t offset, uint64_t size, uint64_t length,
+                              uint64_t *at)
+{
+    uint64_t end;
+
+    return __builtin_add_overflow(address, offset, at) || __builtin_add_overflow(*at, size, &end) ||
+           end > length;
+}
+
 static uint32_t result_slots(const wasm_functype *type)
 {
     uint32_t slots = 0;

@@ -139,6 +139,33 @@
         NEXT(2);                                                                                   \
     }
 
+/* Loads and stores with a 64-bit address, and those of any memory but the first, whose index is FI:
+ * the offset is in word 2, and every sum may wrap. */
+#define LOAD_WIDE(name, out, type, expr, address, bytes, size, put)                                \
+    HANDLER(name)                                                                                  \
+    {                                                                                              \
+        uint64_t at;                                                                               \
+        type x;                                                                                    \
+        if (UNLIKELY(is_outside((address), pc[2].u64, sizeof x, (size), &at)))                     \
+            TRAP(OOB_MEMORY);                                                                      \
+        memcpy(&x, (bytes) + at, sizeof x);                                                        \
+        LEAVE_##out(expr);                                                                         \
+        put##_##out(F0);                                                                           \
+        NEXT(3);                                                                                   \
+    }
+#define STORE_WIDE(name, in, type, expr, address, value, bytes, size)                              \
+    HANDLER(name)                                                                                  \
+    {                                                                                              \
+        const TYPE_##in x = (value);                                                               \
+        const type written = (type)(expr);                                                         \
+        uint64_t at;                                                                               \
+        if (UNLIKELY(is_outside((address), pc[2].u64, sizeof written, (size), &at)))               \
+            TRAP(OOB_MEMORY);                                                                      \
+        memcpy((bytes) + at, &written, sizeof written);                                            \
+        NEXT(3);                                                                                   \
+    }
+#define OTHER_MEMORY (m->instance->memories[FI])
+
 /* Addresses are i32, offsets at most 32 bits: their sum cannot wrap in 64. */
 #define LOAD_ONE(name, out, type, expr, address, put, words)                                       \
     HANDLER(name)                                                                                  \
@@ -227,14 +254,26 @@
     UNARY_ONE(id##_A_A, in, out, guard, expr, ACC_##in, KEEP)
 #define LOAD(id, text, out, type, expr)                                                            \
     LOADS(id, out, type, expr, S, PUT)                                                             \
-    LOADS(id, out, type, expr, A, KEEP)
+    LOADS(id, out, type, expr, A, KEEP)                                                            \
+    LOAD_WIDE(id##_WS_S, out, type, expr, SLOT_I64(F1), base, length, PUT)                         \
+    LOAD_WIDE(id##_WA_S, out, type, expr, acc, base, length, PUT)                                  \
+    LOAD_WIDE(id##_WS_A, out, type, expr, SLOT_I64(F1), base, length, KEEP)                        \
+    LOAD_WIDE(id##_WA_A, out, type, expr, acc, base, length, KEEP)                                 \
+    LOAD_WIDE(id##_M_S, out, type, expr, SLOT_I64(F1), OTHER_MEMORY->base, OTHER_MEMORY->length,   \
+              PUT)
 #define STORE(id, text, in, type, expr)                                                            \
     STORES(id, in, type, expr, S, (uint64_t)SLOT_I32(F0) + FI)                                     \
     STORES(id, in, type, expr, A, (uint64_t)ACC_I32 + FI)                                          \
     STORES(id, in, type, expr, I, FI)                                                              \
     STORE_ONE(id##_SSS, in, type, expr, (uint64_t)(SLOT_I32(F0) + SLOT_I32(F1)) + F3,              \
               SLOT_##in(F2), 2)                                                                    \
-    STORE_ONE(id##_SIS, in, type, expr, (uint64_t)(SLOT_I32(F0) + FI) + WIDE_I32, SLOT_##in(F1), 3)
+    STORE_ONE(id##_SIS, in, type, expr, (uint64_t)(SLOT_I32(F0) + FI) + WIDE_I32, SLOT_##in(F1),   \
+              3)                                                                                   \
+    STORE_WIDE(id##_WS_S, in, type, expr, SLOT_I64(F0), SLOT_##in(F1), base, length)               \
+    STORE_WIDE(id##_WS_A, in, type, expr, SLOT_I64(F0), ACC_##in, base, length)                    \
+    STORE_WIDE(id##_WA_S, in, type, expr, acc, SLOT_##in(F1), base, length)                        \
+    STORE_WIDE(id##_M_S, in, type, expr, SLOT_I64(F0), SLOT_##in(F1), OTHER_MEMORY->base,          \
+               OTHER_MEMORY->length)
 #include "icode.def"
 
 /* Control. */
@@ -327,6 +366,12 @@ HANDLER(CALL_INDIRECT_A)
     m->width = FI;
     GO(CALL_ANY);
 }
+HANDLER(CALL_INDIRECT_W)
+{
+    FIND_CALLEE(SLOT_I64(F1));
+    m->width = FI;
+    GO(CALL_ANY);
+}
 /* m->callee is to be called, whoever it is; pc stands on the call instruction. */
 HANDLER(CALL_ANY)
 {
@@ -413,6 +458,11 @@ HANDLER(TAIL_CALL_INDIRECT_S)
 HANDLER(TAIL_CALL_INDIRECT_A)
 {
     FIND_CALLEE(ACC_I32);
+    GO(TAIL_CALL_ANY);
+}
+HANDLER(TAIL_CALL_INDIRECT_W)
+{
+    FIND_CALLEE(SLOT_I64(F1));
     GO(TAIL_CALL_ANY);
 }
 /* m->callee is to be called in place of a return, whoever it is. */
@@ -609,7 +659,7 @@ HANDLER(MEMORY_GROW)
     wasm_memory *memory = m->instance->memories[INDEX1];
     const uint64_t old = memory_grow(memory, fp[F0]);
 
-    acc = memory->is_64 ? old : (uint32_t)old;
+    acc = memory->bounds.is_64 ? old : (uint32_t)old;
     fp[F0] = acc;
     RELOAD();
     NEXT(3);

@@ -8,7 +8,8 @@
  *            … or u32[1] instead of the last two: 32-bit immediate, memory offset, index,
  *            distance of a branch in words from the instruction's own first word
  *   word 2:  what does not fit: 64-bit immediates, the function to be called, two indices, the
- *            offset of a load or store whose address is a slot plus an immediate
+ *            offset of a load or store whose address is a slot plus an immediate, has 64 bits, or
+ *            is in another memory than the first
  *
  * Which fields an instruction has is its layout, named in icode.def and icode_each.def. i64
  * immediates in u32[1] are sign-extended; f64 immediates, and those of fused compare-and-branch and
@@ -63,10 +64,18 @@ enum icode_form {
     FORM_SUM_AI = 6,
     FORM_UNARY_DEST_A = 2,
     FORM_LOAD_DEST_A = 7,
+    FORM_LOAD_WS = 14, /* WA is the next, and two behind them those with DEST_A */
+    FORM_WIDE_DEST_A = 2,
+    FORM_LOAD_M = 18,
     FORM_TEST_LOOP = 2,
+    FORM_INDIRECT_W = 2, /* CALL_INDIRECT, TAIL_CALL_INDIRECT: S, A, or an index of 64 bits */
     /* STORE: three times the address's form plus the value's, with S A I as 0 1 2; or */
     FORM_STORE_SSS = 9,
-    FORM_STORE_SIS = 10
+    FORM_STORE_SIS = 10,
+    FORM_STORE_WSS = 11,
+    FORM_STORE_WSA = 12,
+    FORM_STORE_WAS = 13,
+    FORM_STORE_M = 14
 };
 _Static_assert(IC_I32_ADD_AI_A - IC_I32_ADD_SS_S == FORM_AI + FORM_C_DEST_A, "order of ALU_C");
 _Static_assert(IC_I32_SUB_IA_A - IC_I32_SUB_SS_S == FORM_IA + FORM_N_DEST_A, "order of ALU_N");
@@ -76,7 +85,15 @@ _Static_assert(IC_I32_CLZ_A_A - IC_I32_CLZ_S_S == FORM_A + FORM_UNARY_DEST_A, "o
 _Static_assert(IC_I32_ZERO_A_LOOP - IC_I32_ZERO_S_BR == FORM_A + FORM_TEST_LOOP, "order of TEST");
 _Static_assert(IC_I32_LOAD_AI_A - IC_I32_LOAD_S_S == FORM_SUM_AI + FORM_LOAD_DEST_A, "of LOAD");
 _Static_assert(IC_I32_STORE_I_A - IC_I32_STORE_S_S == 3 * FORM_I + FORM_A, "order of STORE");
+_Static_assert(IC_CALL_INDIRECT_W - IC_CALL_INDIRECT_S == FORM_INDIRECT_W &&
+                   IC_TAIL_CALL_INDIRECT_W - IC_TAIL_CALL_INDIRECT_S == FORM_INDIRECT_W,
+               "order of CALL_INDIRECT");
+_Static_assert(IC_I32_LOAD_WA_A - IC_I32_LOAD_S_S == FORM_LOAD_WS + FORM_A + FORM_WIDE_DEST_A,
+               "order of LOAD");
+_Static_assert(IC_I32_LOAD_M_S - IC_I32_LOAD_S_S == FORM_LOAD_M, "order of LOAD");
 _Static_assert(IC_I32_STORE_SIS - IC_I32_STORE_S_S == FORM_STORE_SIS, "order of STORE");
+_Static_assert(IC_I32_STORE_WA_S - IC_I32_STORE_S_S == FORM_STORE_WAS, "order of STORE");
+_Static_assert(IC_I32_STORE_M_S - IC_I32_STORE_S_S == FORM_STORE_M, "order of STORE");
 
 #define ICODE_CALL_WORDS 3 /* of every call: where a return goes on */
 

@@ -61,6 +61,15 @@ typedef struct layout {
 #define LAYOUT_LOAD_AI      "d=AiO", 3
 #define LAYOUT_LOAD_SI_A    "A=aiO", 3
 #define LAYOUT_LOAD_AI_A    "A=AiO", 3
+#define LAYOUT_LOAD_WS      "d=aO", 3
+#define LAYOUT_LOAD_WA      "d=AO", 3
+#define LAYOUT_LOAD_WS_A    "A=aO", 3
+#define LAYOUT_LOAD_WA_A    "A=AO", 3
+#define LAYOUT_LOAD_M       "d=anO", 3
+#define LAYOUT_STORE_WSS    "dOa", 3
+#define LAYOUT_STORE_WSA    "dOA", 3
+#define LAYOUT_STORE_WAS    "AOa", 3
+#define LAYOUT_STORE_M      "dnOa", 3
 #define LAYOUT_STORE_SSS    "dapb", 2
 #define LAYOUT_STORE_SIS    "diOa", 3
 #define LAYOUT_TARGET_IMM   "dwt", 3

@@ -93,8 +93,10 @@ typedef struct pending {
     uint16_t op;     /* isa_op */
     uint8_t cls;     /* of the result */
     bool sum;        /* LOAD: the address is the sum of a and b */
+    bool wide;       /* LOAD: the address has 64 bits, or the memory is not the first */
     operand a, b, c; /* c: select's condition */
-    uint32_t index;  /* global; memory offset */
+    uint32_t index;  /* global; memory; memory offset of a load that is not wide */
+    uint64_t place;  /* memory offset of a wide load */
     uint64_t offset; /* in the file */
     uint32_t entry;  /* index in the stack */
 } pending;

@@ -163,6 +163,61 @@ static bool pending_sum(const lower *l, const entry *address, uint64_t offset)
     return p->b.mode == MODE_I || offset <= UINT16_MAX;
 }
 
+/* Whether addresses of memory `index` have 64 bits, or are not of the memory that the plain forms
+ * of loads and stores are for. */
+static bool is_wide(const lower *l, uint32_t index)
+{
+    return index != 0 || l->module->memories[index].bounds.is_64;
+}
+
+/* The address of a wide load or store, zero-extended if it is an i32. */
+static operand take_address(lower *l, const entry *e, uint32_t memory)
+{
+    return take_whole(l, e, memory == 0 ? ALLOW_A : 0);
+}
+
+static void lower_load_wide(lower *l, const validate_op *op, const lower_rule *rule)
+{
+    const entry address = pop(l);
+    operand x;
+    pending *p;
+
+    flush_unless(l, &address);
+    x = take_address(l, &address, op->index);
+    p = begin_pending(l, op, (value_class)rule->out);
+    p->wide = true;
+    p->a = x;
+    p->index = op->index;
+    p->place = op->mem_offset;
+}
+
+static void lower_store_wide(lower *l, const validate_op *op, const lower_rule *rule)
+{
+    const entry value = pop(l), address = pop(l);
+    bool first = op->index == 0;
+    unsigned form = FORM_STORE_M;
+    operand x, y;
+    icode *at;
+
+    if (value.kind == ENTRY_PENDING) {
+        y = take(l, &value, first ? ALLOW_A : 0);
+        x = take_whole(l, &address, 0);
+    } else {
+        flush_unless(l, &address);
+        x = take_address(l, &address, op->index);
+        y = take(l, &value, 0);
+    }
+    if (first)
+        form = x.mode == MODE_A   ? FORM_STORE_WAS
+               : y.mode == MODE_A ? FORM_STORE_WSA
+                                  : FORM_STORE_WSS;
+    at = emit_mapped(l, rule->family + form, 3, op->offset);
+    at[1].u16[0] = x.slot;
+    at[1].u16[1] = y.slot;
+    at[1].u32[1] = op->index;
+    at[2].u64 = op->mem_offset;
+}
+
 static void lower_load(lower *l, const validate_op *op, const lower_rule *rule)
 {
     const entry address = pop(l);
@@ -383,7 +438,8 @@ static uint32_t slots_of(const wasm_valtype *types, uint32_t count)
 typedef struct call_site {
     uint32_t params, results, width; /* slots; width: of whichever are more */
     uint32_t first;                  /* the first argument's */
-    operand index;                   /* in the table */
+    operand index;                   /* in the table … */
+    unsigned form;                   /* … and of which form that makes the call */
 } call_site;
 
 static call_site prepare_call(lower *l, const validate_op *op, bool indirect)
@@ -391,6 +447,7 @@ static call_site prepare_call(lower *l, const validate_op *op, bool indirect)
     const wasm_functype *type = op->block;
     call_site c = {.params = slots_of(type->params, type->param_count),
                    .results = slots_of(type->results, type->result_count)};
+    bool is_64 = indirect && l->module->tables[op->index2].bounds.is_64;
 
     c.width = c.params > c.results ? c.params : c.results;
     if (indirect) {
@@ -399,7 +456,8 @@ static call_site prepare_call(lower *l, const validate_op *op, bool indirect)
         /* Arguments are below the index; they may go home before it is computed (rule 1). */
         flush_unless(l, &e);
         materialize(l, l->height - type->param_count);
-        c.index = take(l, &e, ALLOW_A);
+        c.index = take(l, &e, is_64 ? 0 : ALLOW_A);
+        c.form = is_64 ? FORM_INDIRECT_W : c.index.mode == MODE_A ? FORM_A : FORM_S;
     } else {
         flush_home(l);
         materialize(l, l->height - type->param_count);
@@ -418,8 +476,7 @@ void lower_call(lower *l, const validate_op *op)
     icode *at;
 
     if (indirect) {
-        at = emit_mapped(l, c.index.mode == MODE_A ? IC_CALL_INDIRECT_A : IC_CALL_INDIRECT_S,
-                         ICODE_CALL_WORDS, op->offset);
+        at = emit_mapped(l, IC_CALL_INDIRECT_S + c.form, ICODE_CALL_WORDS, op->offset);
         at[1].u16[1] = c.index.slot;
         at[1].u32[1] = c.width;
         at[2].u32[0] = op->index2;
@@ -452,9 +509,7 @@ void lower_tail_call(lower *l, const validate_op *op)
 
     need_slots(l, (uint64_t)c.params + 1);
     if (indirect) {
-        at = emit_mapped(l,
-                         c.index.mode == MODE_A ? IC_TAIL_CALL_INDIRECT_A : IC_TAIL_CALL_INDIRECT_S,
-                         3, op->offset);
+        at = emit_mapped(l, IC_TAIL_CALL_INDIRECT_S + c.form, 3, op->offset);
         at[1].u16[1] = c.index.slot;
         at[2].u32[0] = op->index2;
         at[2].u32[1] = l->module->types[op->index].canonical;
@@ -531,8 +586,18 @@ void lower_plain(lower *l, const validate_op *op)
         else
             lower_unary(l, op, rule);
         break;
-    case RULE_LOAD: lower_load(l, op, rule); break;
-    case RULE_STORE: lower_store(l, op, rule); break;
+    case RULE_LOAD:
+        if (is_wide(l, op->index))
+            lower_load_wide(l, op, rule);
+        else
+            lower_load(l, op, rule);
+        break;
+    case RULE_STORE:
+        if (is_wide(l, op->index))
+            lower_store_wide(l, op, rule);
+        else
+            lower_store(l, op, rule);
+        break;
     case RULE_OTHER: lower_other(l, op); break;
     }
 }

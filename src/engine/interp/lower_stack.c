@@ -218,7 +218,10 @@ pending *begin_pending(lower *l, const validate_op *op, value_class cls)
 
 static bool pending_fits_accumulator(const lower *l)
 {
-    /* select and global.get go through the integer accumulator whatever they carry. */
+    /* select and global.get go through the integer accumulator whatever they carry. A load from
+     * another memory has no form for it. */
+    if (l->pending.wide && l->pending.index != 0)
+        return false;
     return lower_rules[l->pending.op].kind != RULE_OTHER ||
            acc_of((value_class)l->pending.cls) == ACC_INT;
 }
@@ -257,6 +260,21 @@ static void emit_alu(lower *l, const pending *p, const lower_rule *rule, uint32_
         at[2].u64 = constant->value;
     else if (constant)
         at[1].u32[1] = (uint32_t)constant->value;
+}
+
+static void emit_load_wide(lower *l, const pending *p, const lower_rule *rule, uint32_t slot)
+{
+    unsigned form = FORM_LOAD_M;
+    icode *at;
+
+    if (p->index == 0)
+        form = FORM_LOAD_WS + (p->a.mode == MODE_A ? FORM_A : FORM_S) +
+               (slot == NO_SLOT ? FORM_WIDE_DEST_A : 0);
+    at = emit_pending(l, p, rule->family + form, 3);
+    at[1].u16[0] = slot == NO_SLOT ? 0 : (uint16_t)slot;
+    at[1].u16[1] = p->a.slot;
+    at[1].u32[1] = p->index;
+    at[2].u64 = p->place;
 }
 
 static void emit_load(lower *l, const pending *p, const lower_rule *rule, uint32_t slot)
@@ -315,7 +333,12 @@ void flush_to(lower *l, uint32_t slot)
     case RULE_ALU_N:
     case RULE_CMP_I:
     case RULE_CMP_F: emit_alu(l, &p, rule, slot); break;
-    case RULE_LOAD: emit_load(l, &p, rule, slot); break;
+    case RULE_LOAD:
+        if (p.wide)
+            emit_load_wide(l, &p, rule, slot);
+        else
+            emit_load(l, &p, rule, slot);
+        break;
     case RULE_UNARY:
         at = emit_pending(l, &p,
                           rule->family + (p.a.mode == MODE_A ? FORM_A : FORM_S) +

@@ -119,9 +119,8 @@ static wasm_status make_memories(wasm_instance *instance)
     const wasm_module *module = instance->module;
 
     for (uint32_t i = module->memory_import_count; i < module->memory_count; i++)
-        TRY(memory_create(instance->store, &module->memories[i].bounds,
-                          module->memories[i].page_shift, module, &instance->memories[i],
-                          &instance->store->report));
+        TRY(memory_create(instance->store, &module->memories[i].bounds, module,
+                          &instance->memories[i], &instance->store->report));
     if (module->memory_count > 0)
         instance->memory0 = instance->memories[0];
     return WASM_OK;

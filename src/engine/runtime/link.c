@@ -247,13 +247,15 @@ static wasm_status check_table(const module_import *import, const module_table *
 static wasm_status check_memory(const module_import *import, const module_memory *wanted,
                                 const wasm_memory *memory, wasm_report *report)
 {
+    const wasm_bounds *offered = &memory->bounds;
     uint64_t pages = memory->length >> memory->page_shift;
 
     if (memory->page_shift == wanted->page_shift &&
-        limits_match(pages, memory->has_max, memory->max_pages, memory->is_64, &wanted->bounds))
+        limits_match(pages, offered->has_max, offered->max, offered->is_64, &wanted->bounds))
         return WASM_OK;
-    return wrong_limits(import, "a memory", pages, memory->has_max, memory->max_pages,
-                        &wanted->bounds, report);
+    return wrong_limits(import,
+                        memory->page_shift == 0 ? "a memory of bytes" : "a memory of 64 KiB pages",
+                        pages, offered->has_max, offered->max, &wanted->bounds, report);
 }
 
 static wasm_status check_global(const module_import *import, const module_global *wanted,

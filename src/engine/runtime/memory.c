@@ -35,10 +35,13 @@ static uint64_t round_up(uint64_t bytes)
     return (bytes + page - 1) / page * page;
 }
 
-static uint64_t index_type_pages(bool is_64, uint8_t page_shift)
+/* The most pages that a memory can have; their number must be an address itself. */
+static uint64_t most_pages(const wasm_bounds *bounds)
 {
     /* 2^48 bytes are more than any limit and keep every product below 2^64. */
-    return (uint64_t)1 << ((is_64 ? 48 : 32) - page_shift);
+    if (bounds->byte_pages)
+        return bounds->is_64 ? (uint64_t)1 << 48 : UINT32_MAX;
+    return (uint64_t)1 << ((bounds->is_64 ? 48 : 32) - 16);
 }
 
 /* ---- making, growing, freeing ---------------------------------------------------------------- */
@@ -94,13 +97,14 @@ static bool map(wasm_memory *memory)
     return map_exact(memory);
 }
 
-wasm_status memory_create(wasm_store *store, const wasm_bounds *bounds, uint8_t page_shift,
-                          const wasm_module *module, wasm_memory **out, wasm_report *report)
+wasm_status memory_create(wasm_store *store, const wasm_bounds *bounds, const wasm_module *module,
+                          wasm_memory **out, wasm_report *report)
 {
-    uint64_t most_pages = index_type_pages(bounds->is_64, page_shift), length;
+    uint8_t page_shift = bounds->byte_pages ? 0 : 16;
+    uint64_t most = most_pages(bounds), length;
     wasm_memory *memory;
 
-    if (bounds->min > most_pages ||
+    if (bounds->min > most ||
         (length = bounds->min << page_shift) > store->limits.memory_bytes - store->memory_used)
         return report_fail(report, WASM_E_MEMORY_LIMIT, WASM_NO_OFFSET, WASM_NO_FUNC,
                            "a memory of %llu pages does not fit into the limit of %llu bytes",
@@ -110,10 +114,9 @@ wasm_status memory_create(wasm_store *store, const wasm_bounds *bounds, uint8_t 
     if (!memory)
         return report_fail(report, WASM_E_QUOTA, WASM_NO_OFFSET, WASM_NO_FUNC, NULL);
     memory->length = length;
-    memory->max_pages = bounds->has_max && bounds->max < most_pages ? bounds->max : most_pages;
-    memory->has_max = bounds->has_max;
+    memory->max_pages = bounds->has_max && bounds->max < most ? bounds->max : most;
+    memory->bounds = *bounds;
     memory->page_shift = page_shift;
-    memory->is_64 = bounds->is_64;
     memory->store = store;
     memory->module = module;
     if (!map(memory))
@@ -134,7 +137,7 @@ wasm_status memory_create(wasm_store *store, const wasm_bounds *bounds, uint8_t 
 
 wasm_status wasm_memory_new(wasm_store *store, const wasm_bounds *bounds, wasm_memory **out)
 {
-    return memory_create(store, bounds, 16, NULL, out, NULL);
+    return memory_create(store, bounds, NULL, out, NULL);
 }
 
 void memory_unmap(wasm_memory *memory)

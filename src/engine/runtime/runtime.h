@@ -20,12 +20,11 @@
 struct wasm_memory {
     uint8_t *base;      /* never moves while a store lives unless `moves` is set */
     uint64_t length;    /* bytes accessible now; a multiple of the page size */
-    uint64_t max_pages; /* declared maximum, or what the index type allows */
+    uint64_t max_pages; /* that it may grow to: the declared maximum or what can be addressed */
     uint64_t reserved;  /* bytes of address space held at base */
     uint8_t page_shift;
-    bool is_64;
-    bool has_max; /* a maximum was declared, for import matching */
-    bool moves;   /* growing may move base: the reservation was refused */
+    bool moves;         /* growing may move base: the reservation was refused */
+    wasm_bounds bounds; /* as declared, for import matching */
     wasm_store *store;
     const wasm_module *module; /* that declared it, for traces; NULL: made by the host */
     struct wasm_memory *next;  /* in the store */

@@ -58,8 +58,8 @@ wasm_status call_func(wasm_store *store, wasm_func *func, const wasm_value *args
 /* ---- memory.c, table.c, global.c ------------------------------------------------------------- */
 
 /* `length` bytes of zeroes within the store's limits; errors: MEMORY_LIMIT, NO_MEMORY. */
-wasm_status memory_create(wasm_store *store, const wasm_bounds *bounds, uint8_t page_shift,
-                          const wasm_module *module, wasm_memory **out, wasm_report *report);
+wasm_status memory_create(wasm_store *store, const wasm_bounds *bounds, const wasm_module *module,
+                          wasm_memory **out, wasm_report *report);
 void memory_unmap(wasm_memory *memory);
 wasm_status table_create(wasm_store *store, wasm_valtype elem, const wasm_bounds *bounds,
                          wasm_ref init, wasm_table **out, wasm_report *report);

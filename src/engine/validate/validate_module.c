@@ -88,8 +88,11 @@ static wasm_status check_memories(checker *v)
     }
     for (uint32_t i = 0; i < m->memory_count; i++) {
         const module_memory *memory = &m->memories[i];
-        TRY(check_bounds(v, &memory->bounds, memory->bounds.is_64 ? PAGES_64 : PAGES_32,
-                         WASM_E_MEMORY_SIZE, memory->at, "memory", i, "pages"));
+        uint64_t range = memory->bounds.is_64 ? PAGES_64 : PAGES_32;
+        if (memory->bounds.byte_pages)
+            range = memory->bounds.is_64 ? UINT64_MAX : UINT32_MAX;
+        TRY(check_bounds(v, &memory->bounds, range, WASM_E_MEMORY_SIZE, memory->at, "memory", i,
+                         "pages"));
         if (memory->bounds.shared && !memory->bounds.has_max)
             return check_fail(v, WASM_E_LIMITS_ORDER, memory->at,
                               "memory %u is shared and declares no maximum", (unsigned)i);
