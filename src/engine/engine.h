@@ -68,10 +68,11 @@ char *wasm_report_format(const wasm_report *report, char *buf, size_t size);
 
 /* ---- types and values --------------------------------------------------------------------- */
 
-/* A value type in 32 bits, so that typed references of WebAssembly 3.0 fit without another
- * representation. Bits 0-7: the kind, which is the type's own byte in the binary format; bit 8:
- * nullable; bits 9-31: the heap type of a REF kind (a type index, or an abstract one counted down
- * from WASM_HEAP_MAX). The shorthands funcref and externref are kinds of their own byte. */
+/* A value type in 32 bits. Bits 0-7: the kind. Of a number or vector it is the type's byte in the
+ * binary format, of a reference that of its abstract heap type; WASM_KIND_DATA and _CODE stand for
+ * a type of the module, a struct or array and a function, whose index is in bits 9-31: the smallest
+ * of its equals. Bit 8: the reference may be null. So two types of one module are equal if the
+ * numbers are. */
 typedef uint32_t wasm_valtype;
 enum {
     WASM_I32 = 0x7F,
@@ -79,16 +80,60 @@ enum {
     WASM_F32 = 0x7D,
     WASM_F64 = 0x7C,
     WASM_V128 = 0x7B,
-    WASM_FUNCREF = 0x70 | 0x100,
-    WASM_EXTERNREF = 0x6F | 0x100
+
+    WASM_KIND_NOEXN = 0x74,
+    WASM_KIND_NOFUNC = 0x73,
+    WASM_KIND_NOEXTERN = 0x72,
+    WASM_KIND_NONE = 0x71,
+    WASM_KIND_FUNC = 0x70,
+    WASM_KIND_EXTERN = 0x6F,
+    WASM_KIND_ANY = 0x6E,
+    WASM_KIND_EQ = 0x6D,
+    WASM_KIND_I31 = 0x6C,
+    WASM_KIND_STRUCT = 0x6B,
+    WASM_KIND_ARRAY = 0x6A,
+    WASM_KIND_EXN = 0x69,
+    WASM_KIND_CODE = 0x65,
+    WASM_KIND_DATA = 0x64,
+
+    WASM_NULLABLE = 0x100,
+    WASM_FUNCREF = WASM_KIND_FUNC | WASM_NULLABLE,
+    WASM_EXTERNREF = WASM_KIND_EXTERN | WASM_NULLABLE,
+    WASM_ANYREF = WASM_KIND_ANY | WASM_NULLABLE,
+    WASM_EXNREF = WASM_KIND_EXN | WASM_NULLABLE
 };
-#define WASM_KIND(type)   ((uint8_t)((type)&0xFF))
-#define WASM_IS_REF(type) (((type)&0x100) != 0 || WASM_KIND(type) == 0x64)
+#define WASM_KIND(type)       ((uint8_t)((type)&0xFF))
+#define WASM_TYPE_INDEX(type) ((type) >> 9)
+#define WASM_IS_REF(type)     (WASM_KIND(type) - 0x64u <= WASM_KIND_NOEXN - 0x64u)
 
-/* "i32", "funcref", … Static storage. */
+/* "i32", "funcref", "(ref func)", …; "(ref type)" for all of the module's own. Static storage. */
 const char *wasm_valtype_name(wasm_valtype type);
+/* The same with the index, "(ref null 5)", as a value: printf("%s", wasm_valtype_text(t).text). */
+typedef struct wasm_type_text {
+    char text[28];
+} wasm_type_text;
+wasm_type_text wasm_valtype_text(wasm_valtype type);
 
-typedef uint64_t wasm_ref; /* 0 is null; otherwise opaque to whoever did not make it */
+/* A reference. 0 is null. Those to what is the host's own, an externref or anyref, carry a number
+ * that means something to the host; all others are made by the engine alone. A reference to a
+ * function is good as long as the store. */
+typedef uint64_t wasm_ref;
+#define WASM_REF_NUMBER_MAX (UINT64_MAX >> 2)
+static inline wasm_ref wasm_ref_from_number(uint64_t number) /* up to WASM_REF_NUMBER_MAX */
+{
+    return number << 2 | 2;
+}
+static inline bool wasm_ref_is_number(wasm_ref ref)
+{
+    return (ref & 3) == 2;
+}
+static inline uint64_t wasm_ref_number(wasm_ref ref)
+{
+    return ref >> 2;
+}
+/* What a reference, which is one of this type, is to. */
+typedef enum wasm_refkind { WASM_REF_NULL, WASM_REF_FUNC, WASM_REF_HOST } wasm_refkind;
+wasm_refkind wasm_ref_kind(wasm_valtype type, wasm_ref ref);
 
 typedef union wasm_value {
     uint32_t i32;
@@ -167,7 +212,8 @@ enum wasm_feature_bit {
      WASM_FEATURE(WASM_FEATURE_BULK_MEMORY) | WASM_FEATURE(WASM_FEATURE_REFERENCE_TYPES) |         \
      WASM_FEATURE(WASM_FEATURE_EXTENDED_CONST) | WASM_FEATURE(WASM_FEATURE_TAIL_CALL) |            \
      WASM_FEATURE(WASM_FEATURE_MULTI_MEMORY) | WASM_FEATURE(WASM_FEATURE_MEMORY64) |               \
-     WASM_FEATURE(WASM_FEATURE_CUSTOM_PAGE_SIZES))
+     WASM_FEATURE(WASM_FEATURE_CUSTOM_PAGE_SIZES) |                                                \
+     WASM_FEATURE(WASM_FEATURE_TYPED_REFERENCES))
 /* "bulk-memory", the name toolchains use. NULL past the last bit. Static storage. */
 const char *wasm_feature_name(unsigned bit);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * spec_value.c — see spec_value.h.
  *
- * How:     A host reference with the script's number n is n + 1 in the engine, where 0 is null.
- *          The NaN patterns are those of the specification's §4.3.3: canonical is the quiet bit
+ * How:     Host references carry the script's number. The NaN patterns are those of the specification's §4.3.3: canonical is the quiet bit
  *          alone, of either sign; arithmetic is the quiet bit and whatever else.
  * Memory:  Nothing is allocated. Threads: no shared state.
  */
@@ -88,14 +87,14 @@ bool spec_value_read(const json_value *json, spec_value *out)
         out->type = WASM_V128;
         return read_v128(json, out->value.v128);
     }
-    if (strcmp(type, "refnull") == 0) {
-        const char *heap = json_text(json, "heap", "extern");
-        out->type = strncmp(heap, "func", 4) == 0 ? WASM_FUNCREF : WASM_EXTERNREF;
+    if (strcmp(type, "refnull") == 0) { /* whatever it is to */
+        out->type = WASM_EXTERNREF;
         return true;
     }
-    if (strcmp(type, "externref") == 0 && decimal(text, &bits)) {
-        out->type = WASM_EXTERNREF;
-        out->value.ref = bits + 1;
+    if ((strcmp(type, "externref") == 0 || strcmp(type, "anyref") == 0) && decimal(text, &bits) &&
+        bits <= WASM_REF_NUMBER_MAX) {
+        out->type = type[0] == 'e' ? WASM_EXTERNREF : WASM_ANYREF;
+        out->value.ref = wasm_ref_from_number(bits);
         return true;
     }
     return false;
@@ -142,15 +141,18 @@ static bool reference_matches(const json_value *expected, const char *type,
 
     if (!WASM_IS_REF(result->type))
         return false;
+    wasm_refkind kind = wasm_ref_kind(result->type, result->value.ref);
     if (strcmp(type, "refnull") == 0)
-        return result->value.ref == 0;
+        return kind == WASM_REF_NULL;
     if (strcmp(type, "funcref") == 0)
-        return result->type == WASM_FUNCREF && result->value.ref != 0;
-    if (strcmp(type, "externref") == 0 && result->type != WASM_EXTERNREF)
+        return kind == WASM_REF_FUNC;
+    bool external = WASM_KIND(result->type) == WASM_KIND_EXTERN;
+    if (strcmp(type, "externref") == 0 ? !external : external)
         return false;
     if (text != NULL) /* the host's own number */
-        return decimal(text, &number) && result->value.ref == number + 1;
-    return result->value.ref != 0; /* any non-null reference of that kind */
+        return kind == WASM_REF_HOST && decimal(text, &number) &&
+               wasm_ref_number(result->value.ref) == number;
+    return kind != WASM_REF_NULL; /* any reference of that kind */
 }
 
 bool spec_value_matches(const json_value *expected, const spec_value *result)
@@ -178,6 +180,7 @@ bool spec_value_matches(const json_value *expected, const spec_value *result)
 char *spec_value_format(const spec_value *value, char *buf, size_t size)
 {
     const char *name = wasm_valtype_name(value->type);
+    wasm_refkind kind;
 
     switch (value->type) {
     case WASM_I32: snprintf(buf, size, "%s:%" PRIu32, name, value->value.i32); break;
@@ -196,10 +199,11 @@ char *spec_value_format(const spec_value *value, char *buf, size_t size)
         break;
     }
     default:
-        if (value->value.ref == 0)
+        kind = wasm_ref_kind(value->type, value->value.ref);
+        if (kind == WASM_REF_NULL)
             snprintf(buf, size, "%s:null", name);
-        else if (value->type == WASM_EXTERNREF)
-            snprintf(buf, size, "%s:%" PRIu64, name, value->value.ref - 1);
+        else if (kind == WASM_REF_HOST)
+            snprintf(buf, size, "%s:%" PRIu64, name, wasm_ref_number(value->value.ref));
         else
             snprintf(buf, size, "%s", name);
     }

@@ -66,7 +66,7 @@ static void print_types(const wasm_valtype *types, uint32_t count, const char *q
 {
     putchar('[');
     for (uint32_t i = 0; i < count; i++)
-        printf("%s%s%s%s", i ? between : "", quote, wasm_valtype_name(types[i]), quote);
+        printf("%s%s%s%s", i ? between : "", quote, wasm_valtype_text(types[i]).text, quote);
     putchar(']');
 }
 
@@ -107,11 +107,11 @@ static void text_extern(const wasm_extern_desc *e)
         break;
     case WASM_EXTERN_TABLE:
         text_bounds(&e->bounds, "elements");
-        printf(" of %s%s", wasm_valtype_name(e->valtype), e->bounds.is_64 ? ", 64-bit" : "");
+        printf(" of %s%s", wasm_valtype_text(e->valtype).text, e->bounds.is_64 ? ", 64-bit" : "");
         break;
     case WASM_EXTERN_MEMORY: text_memory(&e->bounds); break;
     case WASM_EXTERN_GLOBAL:
-        printf("%s%s", e->mutable_ ? "mutable " : "", wasm_valtype_name(e->valtype));
+        printf("%s%s", e->mutable_ ? "mutable " : "", wasm_valtype_text(e->valtype).text);
         break;
     case WASM_EXTERN_TAG: break;
     }
@@ -213,7 +213,7 @@ static void json_extern(const wasm_extern_desc *e)
         print_types(e->func.results, e->func.result_count, "\"", ", ");
         break;
     case WASM_EXTERN_TABLE:
-        printf(", \"type\": \"%s\", ", wasm_valtype_name(e->valtype));
+        printf(", \"type\": \"%s\", ", wasm_valtype_text(e->valtype).text);
         json_bounds(&e->bounds);
         break;
     case WASM_EXTERN_MEMORY:
@@ -221,7 +221,7 @@ static void json_extern(const wasm_extern_desc *e)
         json_memory(&e->bounds);
         break;
     case WASM_EXTERN_GLOBAL:
-        printf(", \"type\": \"%s\", \"mutable\": %s", wasm_valtype_name(e->valtype),
+        printf(", \"type\": \"%s\", \"mutable\": %s", wasm_valtype_text(e->valtype).text,
                e->mutable_ ? "true" : "false");
         break;
     case WASM_EXTERN_TAG: break;

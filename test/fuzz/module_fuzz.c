@@ -140,14 +140,25 @@ static void apply_special(model *m, const validate_op *op)
             take(m, 1);
         check_label(m, op->index);
         return;
+    case OP_BR_ON_NULL:
+        take(m, 1);
+        check_label(m, op->index);
+        m->height++;
+        return;
+    case OP_BR_ON_NON_NULL:
+        check_label(m, op->index);
+        take(m, 1);
+        return;
     case OP_BR_TABLE:
         MUST(op->label_count >= 1);
         take(m, 1);
         for (uint32_t i = 0; i < op->label_count; i++)
             check_label(m, op->labels[i]);
         return;
+    case OP_RETURN_CALL_REF:
     case OP_RETURN_CALL_INDIRECT: take(m, 1); /* fall through */
     case OP_RETURN_CALL: take(m, width_of(op->block->params, op->block->param_count)); return;
+    case OP_CALL_REF:
     case OP_CALL_INDIRECT: take(m, 1); /* fall through */
     case OP_CALL:
         take(m, width_of(op->block->params, op->block->param_count));
@@ -172,6 +183,7 @@ static void apply_special(model *m, const validate_op *op)
     case OP_REF_NULL:
     case OP_REF_FUNC: m->height++; return;
     case OP_REF_IS_NULL:
+    case OP_REF_AS_NON_NULL:
     case OP_TABLE_GET:
         take(m, 1);
         m->height++;

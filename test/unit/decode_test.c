@@ -46,8 +46,11 @@ static const struct {
     {"01(01 7f)", WASM_E_TYPE_FORM, 11},
     {"01(01 60 01 6f)", WASM_E_UNEXPECTED_END, 14},
     {"01(01 60 01 7a 00)", WASM_E_VALUE_TYPE, 13},
-    {"01(01 60 01 7b 00)", WASM_E_FEATURE, 13}, /* v128 */
-    {"01(01 60 01 64 70 00)", WASM_E_FEATURE, 13},
+    {"01(01 60 01 7b 00)", WASM_E_FEATURE, 13},     /* v128 */
+    {"01(01 60 01 64 7f 00)", WASM_E_REF_TYPE, 14}, /* no heap type */
+    {"01(01 60 01 63 ff 7f 00)", WASM_E_REF_TYPE, 14},
+    {"01(01 60 01 64 01 00)", WASM_E_UNKNOWN_TYPE, 14}, /* behind its own group */
+    {"06(01 64 00 00 d2 00 0b)", WASM_E_UNKNOWN_TYPE, 12},
     {"01(01 5f 00)", WASM_E_FEATURE, 11},
     {"01(ff ff ff ff 0f 60 00 00)", WASM_E_UNEXPECTED_END, 10},
     /* imports */
@@ -58,7 +61,8 @@ static const struct {
     {"02(01 ('m') ('n') 02 10 00)", WASM_E_LIMITS_FLAGS, 16},
     /* tables, memories, globals */
     {"04(01 7f 00 00)", WASM_E_REF_TYPE, 11},
-    {"04(01 40 00 70 00 00 d0 70 0b)", WASM_E_FEATURE, 11},
+    {"04(01 40 01 70 00 00 d0 70 0b)", WASM_E_ZERO_BYTE, 12},
+    {"04(01 40 00 70 00 00 d0 70)", WASM_E_UNEXPECTED_END, 18},
     {"05(01 02 00)", WASM_E_FEATURE, 11}, /* shared */
     {"05(01 10 00)", WASM_E_LIMITS_FLAGS, 11},
     {"05(01 08 00)", WASM_E_UNEXPECTED_END, 13}, /* a page size */
@@ -246,6 +250,9 @@ TEST(a_feature_that_is_off_refuses_what_needs_it)
         {WASM_FEATURE_REFERENCE_TYPES, "09(01 02 01 41 00 0b 00 00)"},
         {WASM_FEATURE_REFERENCE_TYPES, "09(01 03 00 00)"},
         {WASM_FEATURE_SIGN_EXTENSION, "06(01 7f 00 41 00 c0 0b)"},
+        {WASM_FEATURE_TYPED_REFERENCES, "01(01 60 01 64 70 00)"},
+        {WASM_FEATURE_TYPED_REFERENCES, "04(01 40 00 70 00 00 d0 70 0b)"},
+        {WASM_FEATURE_TYPED_REFERENCES, "01(01 60 00 00) 06(01 70 00 d0 00 0b)"},
         {WASM_FEATURE_MEMORY64, "05(01 04 00)"},
         {WASM_FEATURE_MEMORY64, "02(01 ('m') ('t') 01 70 04 00)"},
         {WASM_FEATURE_CUSTOM_PAGE_SIZES, "05(01 08 00 10)"},

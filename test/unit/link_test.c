@@ -87,6 +87,115 @@ TEST(a_function_cannot_stand_for_a_memory)
     wasm_module_free(module);
 }
 
+/* ---- types of two modules ---------------------------------------------------------------------
+ */
+
+TEST(function_types_of_two_modules_are_equal_if_they_say_the_same)
+{
+    /* Each module exports "f" and a global "g" of type (ref null $f), where $f is the type of f. */
+    static const struct {
+        const char *what, *exporting, *importing;
+        bool fits;
+    } rows[] = {
+        {"the same number", "01(01 60 01 7f 00)", "01(01 60 01 7f 00)", true},
+        {"another number", "01(03 60 00 00 60 02 7f 7f 00 60 01 7f 00)", "01(01 60 01 7f 00)",
+         true},
+        {"another result", "01(01 60 01 7f 01 7f)", "01(01 60 01 7f 00)", false},
+        {"through another type", "01(02 60 01 7e 00 60 01 63 00 00)",
+         "01(03 60 00 00 60 01 7e 00 60 01 63 01 00)", true},
+        {"through another type that differs", "01(02 60 01 7e 00 60 01 63 00 00)",
+         "01(03 60 00 00 60 01 7d 00 60 01 63 01 00)", false},
+        {"and whether it may be null", "01(02 60 01 7e 00 60 01 63 00 00)",
+         "01(02 60 01 7e 00 60 01 64 00 00)", false},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[400];
+        wasm_report report;
+        wasm_store *store = wasm_store_new(NULL, NULL);
+        wasm_instance *one = NULL, *two = NULL;
+        wasm_extern with[2];
+        /* The last type of each is the one in question. */
+        unsigned last = (unsigned)(rows[i].exporting[4] - '1');
+        CASE("%s", rows[i].what);
+        snprintf(text, sizeof text,
+                 "%s 03(01 %02x) 06(01 63 %02x 00 d0 %02x 0b) 07(02 ('f') 00 00 ('g') 03 00)"
+                 "0a(01 (00 00 0b))",
+                 rows[i].exporting, last, last, last);
+        wasm_module *first = fixture_load(text, &report);
+        last = (unsigned)(rows[i].importing[4] - '1');
+        snprintf(text, sizeof text, "%s 02(02 ('m') ('f') 00 %02x ('m') ('g') 03 63 %02x 00)",
+                 rows[i].importing, last, last);
+        wasm_module *second = fixture_load(text, &report);
+        REQUIRE(store != NULL && first != NULL && second != NULL);
+        REQUIRE(wasm_instantiate(store, first, NULL, &one, &report) == WASM_OK);
+        REQUIRE(wasm_instance_export(one, "f", 1, &with[0]) &&
+                wasm_instance_export(one, "g", 1, &with[1]));
+        CHECK_EQ_INT(wasm_instantiate(store, second, with, &two, &report),
+                     rows[i].fits ? WASM_OK : WASM_E_IMPORT_TYPE);
+        wasm_store_free(store);
+        wasm_module_free(first);
+        wasm_module_free(second);
+    }
+}
+
+TEST(a_constant_may_be_more_special_than_what_is_imported_and_a_variable_may_not)
+{
+    static const struct {
+        const char *global, *import;
+        bool fits;
+    } rows[] = {
+        {"64 00 00 d2 00 0b", "63 00 00", true},  {"64 00 00 d2 00 0b", "70 00", true},
+        {"64 00 00 d2 00 0b", "64 70 00", true},  {"63 00 00 d2 00 0b", "64 00 00", false},
+        {"70 00 d2 00 0b", "63 00 00", false},    {"64 00 01 d2 00 0b", "64 00 01", true},
+        {"64 00 01 d2 00 0b", "63 00 01", false}, {"64 00 01 d2 00 0b", "64 00 00", false},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[300];
+        wasm_report report;
+        wasm_store *store = wasm_store_new(NULL, NULL);
+        wasm_instance *one = NULL, *two = NULL;
+        wasm_extern with;
+        CASE("%s as %s", rows[i].global, rows[i].import);
+        snprintf(text, sizeof text,
+                 "01(01 60 00 00) 03(01 00) 06(01 %s) 07(01 ('g') 03 00) 0a(01 (00 0b))",
+                 rows[i].global);
+        wasm_module *first = fixture_load(text, &report);
+        snprintf(text, sizeof text, "01(01 60 00 00) 02(01 ('m') ('g') 03 %s)", rows[i].import);
+        wasm_module *second = fixture_load(text, &report);
+        REQUIRE(store != NULL && first != NULL && second != NULL);
+        REQUIRE(wasm_instantiate(store, first, NULL, &one, &report) == WASM_OK);
+        REQUIRE(wasm_instance_export(one, "g", 1, &with));
+        CHECK_EQ_INT(wasm_instantiate(store, second, &with, &two, &report),
+                     rows[i].fits ? WASM_OK : WASM_E_IMPORT_TYPE);
+        wasm_store_free(store);
+        wasm_module_free(first);
+        wasm_module_free(second);
+    }
+}
+
+TEST(a_host_function_has_the_type_of_its_signature_in_every_module)
+{
+    static const wasm_host_function row = {"h", "f", "iI:F", 0, nothing};
+    wasm_store *store = wasm_store_new(NULL, NULL);
+    wasm_extern with = {.kind = WASM_EXTERN_FUNC};
+    wasm_report report;
+    wasm_instance *instance;
+    wasm_module *same =
+        fixture_load("01(02 60 00 00 60 02 7f 7e 01 7c) 02(01 ('h') ('f') 00 01)", &report);
+    wasm_module *other = fixture_load("01(01 60 02 7f 7f 01 7c) 02(01 ('h') ('f') 00 00)", &report);
+
+    REQUIRE(store != NULL && same != NULL && other != NULL);
+    REQUIRE(wasm_host_func_new(store, &row, &with.of.func) == WASM_OK);
+    CHECK_EQ_INT(wasm_instantiate(store, same, &with, &instance, &report), WASM_OK);
+    CHECK_EQ_INT(wasm_instantiate(store, other, &with, &instance, &report), WASM_E_IMPORT_TYPE);
+    CHECK(strstr(report.detail, "[i32 i64] -> [f64]") != NULL);
+    wasm_store_free(store);
+    wasm_module_free(same);
+    wasm_module_free(other);
+}
+
 /* ---- objects by type ------------------------------------------------------------------------- */
 
 /* Instantiates a module of one import with `with`. */

@@ -264,7 +264,7 @@ TEST(values_of_all_types_cross_the_border_unchanged)
     args[2].i32 = 0x7FA00001; /* a signalling NaN */
     args[3].i64 = UINT64_C(0x7FF4000000000001);
     args[4].ref = (wasm_ref)(uintptr_t)fixture_func(&f, "f");
-    args[5].ref = 77;
+    args[5].ref = wasm_ref_from_number(77);
     REQUIRE(wasm_call(f.store, fixture_func(&f, "f"), args, results) == WASM_OK);
     for (int i = 0; i < 6; i++) {
         CASE("value %d", i);

@@ -28,11 +28,15 @@ static const wasm_limits little_stack = {.memory_bytes = 1 << 20,
     TWO_FUNCTIONS "04(01 70 00 02) 07(01 ('f') 00 00) 09(01 00 41 00 0b 02 00 01)" EVEN_ODD(       \
         "41 01 13 00 00", "41 00 13 00 00")
 
+#define BY_REFERENCE                                                                               \
+    TWO_FUNCTIONS "07(01 ('f') 00 00) 09(01 03 00 02 00 01)" EVEN_ODD("d2 01 15 00", "d2 00 15 "   \
+                                                                                     "00")
+
 TEST(ten_million_calls_take_no_stack)
 {
     static const struct {
         const char *how, *text;
-    } rows[] = {{"direct", DIRECT}, {"indirect", INDIRECT}};
+    } rows[] = {{"direct", DIRECT}, {"indirect", INDIRECT}, {"by reference", BY_REFERENCE}};
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         fixture f;
@@ -143,6 +147,20 @@ TEST(indirect_calls_check_what_the_table_holds)
         CHECK_EQ_UINT(wasm_store_report(f.store)->func, 0);
         CHECK_EQ_UINT(f.store->depth, 0);
     }
+    fixture_close(&f);
+}
+
+TEST(a_null_reference_cannot_be_called)
+{
+    /* (func (export "f") (param i32) (result i32) (return_call_ref 0 (local.get 0) (ref.null 0)))
+     * (func (export "g") (param i32) (result i32) (call_ref 0 (local.get 0) (ref.null 0))) */
+    static const char text[] = "01(01 60 01 7f 01 7f) 03(02 00 00) 07(02 ('f') 00 00 ('g') 00 01)"
+                               "0a(02 (00 20 00 d0 00 15 00 0b) (00 20 00 d0 00 14 00 0b))";
+    fixture f;
+
+    REQUIRE(fixture_open(&f, text, &little_stack, NULL, 0, NULL));
+    CHECK_EQ_INT(fixture_call(&f, "f", 0, NULL), WASM_E_NULL_FUNCTION);
+    CHECK_EQ_INT(fixture_call(&f, "g", 0, NULL), WASM_E_NULL_FUNCTION);
     fixture_close(&f);
 }
 

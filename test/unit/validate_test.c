@@ -140,7 +140,7 @@ static const struct {
     {PLAIN("00 41 00 41 00 25 01 26 00 0b"), WASM_E_TYPE_MISMATCH, "expects funcref"},
     {PLAIN("00 41 00 41 00 41 00 fc 0e 00 01 0b"), WASM_E_TYPE_MISMATCH, "table 0 holds funcref"},
     {PLAIN("00 41 00 41 00 41 00 fc 0c 01 01 0b"), WASM_OK, ""},
-    {PLAIN("00 41 00 41 00 41 00 fc 0c 00 01 0b"), WASM_E_TYPE_MISMATCH, "segment 0 funcref"},
+    {PLAIN("00 41 00 41 00 41 00 fc 0c 00 01 0b"), WASM_E_TYPE_MISMATCH, "segment 0 (ref func)"},
     {PLAIN("00 41 00 41 00 41 00 fc 0c 02 00 0b"), WASM_E_UNKNOWN_ELEM, "segment 2"},
     {PLAIN("00 fc 0d 02 0b"), WASM_E_UNKNOWN_ELEM, "segment 2"},
     {PLAIN("00 d0 6f 41 00 fc 0f 01 1a 0b"), WASM_OK, ""},
@@ -154,6 +154,37 @@ static const struct {
     {PLAIN("00 d0 6f d0 6f 41 00 1c 01 6f 1a 0b"), WASM_OK, ""},
     {PLAIN("00 41 00 41 00 41 00 1c 00 1a 0b"), WASM_E_SELECT_ARITY, "0 types"},
     {PLAIN("00 41 00 42 00 41 00 1b 1a 0b"), WASM_E_TYPE_MISMATCH, "select of i32 and i64"},
+    /* typed references */
+    {PLAIN("00 d2 00 14 00 0b"), WASM_OK, ""},
+    {PLAIN("00 d0 00 14 00 0b"), WASM_OK, ""},
+    {PLAIN("00 d0 70 14 00 0b"), WASM_E_TYPE_MISMATCH, "expects (ref null 0), found funcref"},
+    {PLAIN("00 d0 01 14 00 0b"), WASM_E_TYPE_MISMATCH, "expects (ref null 0), found (ref null 1)"},
+    {PLAIN("00 41 00 d0 01 14 01 1a 0b"), WASM_OK, ""},
+    {PLAIN("00 14 09 0b"), WASM_E_UNKNOWN_TYPE, "type 9"},
+    {PLAIN("00 d2 00 15 00 0b"), WASM_OK, ""},
+    {PLAIN("00 41 00 d0 01 15 01 0b"), WASM_E_TYPE_MISMATCH, "other results"},
+    {PLAIN("00 d0 70 d4 1a 0b"), WASM_OK, ""},
+    {PLAIN("00 41 00 d4 1a 0b"), WASM_E_TYPE_MISMATCH, "expects a reference, found i32"},
+    {PLAIN("00 00 d4 1a 0b"), WASM_OK, ""},
+    {PLAIN("00 00 d4 d1 1a 0b"), WASM_OK, ""},
+    {PLAIN("00 00 d4 45 1a 0b"), WASM_E_TYPE_MISMATCH, "expects i32, found reference"},
+    {PLAIN("00 02 40 d0 70 d5 00 1a 0b 0b"), WASM_OK, ""},
+    {PLAIN("00 02 7f d0 70 d5 00 1a 41 00 0b 1a 0b"), WASM_E_TYPE_MISMATCH, "br_on_null expects"},
+    {PLAIN("00 02 70 d0 70 d6 00 d0 70 0b 1a 0b"), WASM_OK, ""},
+    {PLAIN("00 02 64 70 d0 70 d6 00 d2 00 0b 1a 0b"), WASM_OK, ""},
+    {PLAIN("00 02 40 d0 70 d6 00 0b 0b"), WASM_E_TYPE_MISMATCH, "label 0 takes no reference"},
+    {PLAIN("00 02 6f d0 70 d6 00 d0 6f 0b 1a 0b"), WASM_E_TYPE_MISMATCH, "expects externref"},
+    {PLAIN("00 02 63 00 d0 00 0b 14 00 0b"), WASM_OK, ""}, /* a block that gives (ref null 0) */
+    {PLAIN("00 d2 00 d2 00 41 00 1c 01 64 00 14 00 0b"), WASM_OK, ""},
+    /* locals that have to be set before they are read */
+    {PLAIN("01 01 64 70 20 00 1a 0b"), WASM_E_UNSET_LOCAL, "local 0 is read before it is set"},
+    {PLAIN("01 01 64 70 d2 00 21 00 20 00 1a 0b"), WASM_OK, ""},
+    {PLAIN("01 01 64 70 d2 00 22 00 1a 02 40 20 00 1a 0b 20 00 1a 0b"), WASM_OK, ""},
+    {PLAIN("01 01 64 70 02 40 d2 00 21 00 20 00 1a 0b 20 00 1a 0b"), WASM_E_UNSET_LOCAL, ""},
+    {PLAIN("01 01 64 70 41 00 04 40 d2 00 21 00 05 20 00 1a 0b 0b"), WASM_E_UNSET_LOCAL, ""},
+    {PLAIN("01 01 64 70 41 00 04 40 d2 00 21 00 05 d2 00 21 00 20 00 1a 0b 0b"), WASM_OK, ""},
+    {PLAIN("01 01 64 70 00 20 00 1a 0b"), WASM_E_UNSET_LOCAL, ""},
+    {PLAIN("02 01 7f 46 64 70 d2 00 21 46 20 45 1a 0b"), WASM_E_UNSET_LOCAL, "local 69"},
     /* codes */
     {PLAIN("00 ff 0b"), WASM_E_ILLEGAL_OPCODE, "opcode 0xff"},
     {PLAIN("00 fc 12 0b"), WASM_E_ILLEGAL_OPCODE, "opcode 0xfc 18"},
@@ -231,6 +262,13 @@ static const struct {
     {"04(01 6f 00 00) 09(01 00 41 00 0b 00)", WASM_E_TYPE_MISMATCH, 17},
     {"04(01 70 00 00) 09(01 00 42 00 0b 00)", WASM_E_TYPE_MISMATCH, 20},
     {"09(01 05 70 01 d0 6f 0b)", WASM_E_TYPE_MISMATCH, 16},
+    {"04(01 64 70 00 00)", WASM_E_TYPE_MISMATCH, 11}, /* nothing to begin with */
+    {"02(01 ('m') ('t') 01 64 70 00 00)", WASM_OK, 0},
+    {"01(01 60 00 00) 03(01 00) 04(01 40 00 64 00 00 02 d2 00 0b) 0a(01 (00 0b))", WASM_OK, 0},
+    {"04(01 40 00 64 70 00 02 d0 70 0b)", WASM_E_TYPE_MISMATCH, 19},
+    {"01(01 60 00 00) 03(01 00) 04(01 64 70 00 01) 0a(01 (00 0b))", WASM_E_TYPE_MISMATCH, 21},
+    {"01(02 60 00 00 60 01 7f 00) 06(01 63 01 00 d0 00 0b)", WASM_E_TYPE_MISMATCH, 26},
+    {"01(02 60 00 00 60 00 00) 06(01 63 01 00 d0 00 0b)", WASM_OK, 0}, /* equal types */
     {"0b(01 00 41 00 0b 00)", WASM_E_UNKNOWN_MEMORY, 11},
     {"05(01 00 00) 0b(01 00 42 00 0b 00)", WASM_E_TYPE_MISMATCH, 19},
 };
@@ -276,6 +314,8 @@ TEST(features_that_are_off_refuse_and_those_used_are_named)
         {WASM_FEATURE_REFERENCE_TYPES, "04(02 70 00 00 70 00 00)", "MULTIPLE_TABLES"},
         {WASM_FEATURE_MULTI_MEMORY, "05(02 00 00 00 00)", "MULTIPLE_MEMORIES"},
         {WASM_FEATURE_MULTI_MEMORY, PLAIN("00 41 00 28 42 00 00 1a 0b"), "FEATURE"},
+        {WASM_FEATURE_TYPED_REFERENCES, PLAIN("00 d0 70 d4 1a 0b"), "FEATURE"},
+        {WASM_FEATURE_TYPED_REFERENCES, PLAIN("00 d2 00 14 00 0b"), "FEATURE"},
         {WASM_FEATURE_TAIL_CALL, PLAIN("00 12 00 0b"), "FEATURE"},
         {WASM_FEATURE_TAIL_CALL, PLAIN("00 41 00 13 00 00 0b"), "FEATURE"},
     };
@@ -424,8 +464,8 @@ static const struct {
      "0 ref.null :externref\n"
      "1 ref.is_null :externref\n"
      "1 drop :i32\n"
-     "0 ref.func :funcref\n"
-     "1 drop :funcref\n"
+     "0 ref.func :(ref type)\n"
+     "1 drop :(ref type)\n"
      "0 ref.null :funcref\n"
      "1 i32.const =1\n"
      "2 table.grow :funcref\n"

@@ -115,16 +115,43 @@ const char *wasm_class_name(wasm_class cls)
 
 const char *wasm_valtype_name(wasm_valtype type)
 {
-    switch (type) {
+    bool nullable = (type & WASM_NULLABLE) != 0;
+
+    switch (WASM_KIND(type)) {
     case WASM_I32: return "i32";
     case WASM_I64: return "i64";
     case WASM_F32: return "f32";
     case WASM_F64: return "f64";
     case WASM_V128: return "v128";
-    case WASM_FUNCREF: return "funcref";
-    case WASM_EXTERNREF: return "externref";
+    case WASM_KIND_NOEXN: return nullable ? "nullexnref" : "(ref noexn)";
+    case WASM_KIND_NOFUNC: return nullable ? "nullfuncref" : "(ref nofunc)";
+    case WASM_KIND_NOEXTERN: return nullable ? "nullexternref" : "(ref noextern)";
+    case WASM_KIND_NONE: return nullable ? "nullref" : "(ref none)";
+    case WASM_KIND_FUNC: return nullable ? "funcref" : "(ref func)";
+    case WASM_KIND_EXTERN: return nullable ? "externref" : "(ref extern)";
+    case WASM_KIND_ANY: return nullable ? "anyref" : "(ref any)";
+    case WASM_KIND_EQ: return nullable ? "eqref" : "(ref eq)";
+    case WASM_KIND_I31: return nullable ? "i31ref" : "(ref i31)";
+    case WASM_KIND_STRUCT: return nullable ? "structref" : "(ref struct)";
+    case WASM_KIND_ARRAY: return nullable ? "arrayref" : "(ref array)";
+    case WASM_KIND_EXN: return nullable ? "exnref" : "(ref exn)";
+    case WASM_KIND_CODE:
+    case WASM_KIND_DATA: return nullable ? "(ref null type)" : "(ref type)";
     default: return WASM_IS_REF(type) ? "reference" : "unknown";
     }
+}
+
+wasm_type_text wasm_valtype_text(wasm_valtype type)
+{
+    wasm_type_text out;
+    bool indexed = WASM_KIND(type) == WASM_KIND_CODE || WASM_KIND(type) == WASM_KIND_DATA;
+
+    if (indexed)
+        (void)snprintf(out.text, sizeof out.text, "(ref %s%u)",
+                       (type & WASM_NULLABLE) != 0 ? "null " : "", (unsigned)WASM_TYPE_INDEX(type));
+    else
+        (void)snprintf(out.text, sizeof out.text, "%s", wasm_valtype_name(type));
+    return out;
 }
 
 const char *wasm_feature_name(unsigned bit)

@@ -20,7 +20,9 @@ typedef struct cursor {
     wasm_features enabled;
     wasm_features used;
     wasm_report *report;
-    uint32_t func; /* that errors are blamed on, or WASM_NO_FUNC */
+    const module_type *types; /* NULL while they are being read: then indices stay as they are */
+    uint32_t type_count;      /* that a type index may name */
+    uint32_t func;            /* that errors are blamed on, or WASM_NO_FUNC */
 } cursor;
 
 /* A cursor over a span of the module's file. */
@@ -68,9 +70,15 @@ static inline wasm_status cursor_u32(cursor *c, uint32_t *out, const char *what)
 wasm_status cursor_count(cursor *c, uint32_t *out, size_t item_bytes, uint32_t have, uint32_t limit,
                          const char *what);
 
-/* A value type (§5.3.4), a reference type (§5.3.3); VALUE_TYPE, REF_TYPE or FEATURE. */
+/* A value type (§5.3.4), a reference type (§5.3.3), what a field holds (§5.3.8), with canonical
+ * indices; VALUE_TYPE, REF_TYPE, UNKNOWN_TYPE or FEATURE. */
 wasm_status cursor_valtype(cursor *c, wasm_valtype *out);
 wasm_status cursor_reftype(cursor *c, wasm_valtype *out);
+wasm_status cursor_storage_type(cursor *c, wasm_valtype *out);
+/* A heap type (§5.3.2), as the type of a reference to it that may be null. */
+wasm_status cursor_heaptype(cursor *c, wasm_valtype *out);
+/* The reference to type `index`, which exists. */
+wasm_valtype cursor_reference_to(const cursor *c, uint32_t index, bool nullable);
 
 /* Steps over an expression and tells where it stood, its `end` included. Instructions are decoded,
  * not checked. */

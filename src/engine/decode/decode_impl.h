@@ -14,6 +14,7 @@
 #include "decode.h"
 #include "limits.h"
 #include "order.h"
+#include "subtype.h"
 
 typedef struct decoder {
     wasm_module *module;
@@ -39,6 +40,13 @@ wasm_status decode_extend(decoder *d, void **array, uint32_t count, uint32_t add
 
 /* decode_types.c */
 wasm_status decode_types(decoder *d);
+
+/* type_identity.c: what follows from the identities of all groups; after it, indices in types are
+ * canonical. */
+wasm_status identity_of_types(decoder *d);
+
+/* decode_limits.c */
+wasm_status decode_mutability(cursor *c, bool *out);
 wasm_status decode_table_type(decoder *d, module_table *out);
 wasm_status decode_memory_type(decoder *d, module_memory *out);
 wasm_status decode_global_type(decoder *d, module_global *out);

@@ -18,7 +18,11 @@ enum data_flags { DATA_ACTIVE, DATA_PASSIVE, DATA_ACTIVE_MEMORY };
 static wasm_status decode_elem_type(decoder *d, uint32_t flags, module_elem *out)
 {
     cursor *c = &d->c;
-    out->type = WASM_FUNCREF;
+    /* Listed functions are not null, which matters to nobody before typed references. */
+    bool listed = (flags & ELEM_EXPRESSIONS) == 0;
+    out->type = listed && module_has(d->module, WASM_FEATURE_TYPED_REFERENCES)
+                    ? (wasm_valtype)WASM_KIND_FUNC
+                    : WASM_FUNCREF;
     if ((flags & (ELEM_NOT_ACTIVE | ELEM_EXPLICIT)) == 0)
         return WASM_OK;
     if ((flags & ELEM_EXPRESSIONS) != 0)

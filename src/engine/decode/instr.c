@@ -36,20 +36,6 @@ static wasm_status instr_block_type(cursor *c, instr *out)
     return cursor_need(c, WASM_FEATURE_MULTI_VALUE, offset, "a block with a type index");
 }
 
-/* The heap type of ref.null: the byte of the reference type; a type index in 3.0. */
-static wasm_status instr_heap_type(cursor *c, instr *out)
-{
-    uint64_t offset = reader_offset(&c->r);
-    if (reader_left(&c->r) != 0 && (*c->r.next & 0xC0) != 0x40) {
-        int64_t index;
-        TRY(cursor_check(c, reader_leb_s33(&c->r, &index), "a heap type"));
-        if (index < 0)
-            return cursor_fail(c, WASM_E_REF_TYPE, offset, "heap type %" PRId64, index);
-        return cursor_need(c, WASM_FEATURE_TYPED_REFERENCES, offset, "a heap type with an index");
-    }
-    return cursor_reftype(c, &out->type);
-}
-
 /* A memory argument (§5.4.6). Bit 6 of the alignment field says that a memory index follows. */
 static wasm_status instr_memarg(cursor *c, instr *out)
 {
@@ -154,7 +140,8 @@ static wasm_status instr_immediates(cursor *c, isa_imm imm, instr *out)
     case ISA_IMM_I64:
     case ISA_IMM_F32:
     case ISA_IMM_F64: return instr_constant(c, imm, out);
-    case ISA_IMM_HEAP_TYPE: return instr_heap_type(c, out);
+    case ISA_IMM_TYPE: return cursor_u32(c, &out->index, "a type index");
+    case ISA_IMM_HEAP_TYPE: return cursor_heaptype(c, &out->type);
     case ISA_IMM_TYPES: return instr_types(c, out);
     case ISA_IMM_COUNT: break;
     }
@@ -207,6 +194,13 @@ uint32_t instr_label(instr *in)
     return label;
 }
 
+/* A heap type as the text format writes it, out of the reference to it. */
+static void print_heap_type(wasm_valtype type, char *buf, size_t size)
+{
+    const wasm_type_text text = wasm_valtype_text(type & ~(wasm_valtype)WASM_NULLABLE);
+    (void)snprintf(buf, size, " %.*s", (int)strlen(text.text) - 6, text.text + 5); /* "(ref …)" */
+}
+
 char *instr_print(const instr *in, char *buf, size_t size)
 {
     char rest[96] = "";
@@ -220,7 +214,7 @@ char *instr_print(const instr *in, char *buf, size_t size)
         if (in->index != INSTR_NO_TYPE)
             (void)snprintf(rest, sizeof rest, " (type %u)", (unsigned)in->index);
         else if (in->type != 0)
-            (void)snprintf(rest, sizeof rest, " (result %s)", wasm_valtype_name(in->type));
+            (void)snprintf(rest, sizeof rest, " (result %s)", wasm_valtype_text(in->type).text);
         break;
     case ISA_IMM_LABELS:
     case ISA_IMM_TYPES:
@@ -233,6 +227,7 @@ char *instr_print(const instr *in, char *buf, size_t size)
     case ISA_IMM_TABLE:
     case ISA_IMM_MEMORY:
     case ISA_IMM_DATA:
+    case ISA_IMM_TYPE:
     case ISA_IMM_ELEM: (void)snprintf(rest, sizeof rest, " %u", (unsigned)in->index); break;
     case ISA_IMM_TYPE_TABLE:
     case ISA_IMM_DATA_MEMORY:
@@ -255,9 +250,7 @@ char *instr_print(const instr *in, char *buf, size_t size)
         memcpy(&number, &in->value, sizeof number);
         (void)snprintf(rest, sizeof rest, " %a", number);
         break;
-    case ISA_IMM_HEAP_TYPE:
-        (void)snprintf(rest, sizeof rest, " %s", in->type == WASM_FUNCREF ? "func" : "extern");
-        break;
+    case ISA_IMM_HEAP_TYPE: print_heap_type(in->type, rest, sizeof rest); break;
     }
     (void)snprintf(buf, size, "%s%s", isa_text(in->op), rest);
     return buf;

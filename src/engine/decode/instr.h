@@ -24,7 +24,8 @@ typedef struct instr {
     uint64_t value;  /* I32 (zero-extended), I64, F32 and F64 bits */
     uint64_t mem_offset;
     uint32_t align;    /* log2 */
-    wasm_valtype type; /* BLOCK without a type index: its result, 0 for none; HEAP_TYPE */
+    wasm_valtype type; /* BLOCK without a type index: its result, 0 for none; HEAP_TYPE: the
+                          nullable reference to it */
     uint32_t count;    /* LABELS: without the default; TYPES */
     cursor items;      /* LABELS: count + 1 labels; TYPES: count value types */
 } instr;

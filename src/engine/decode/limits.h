@@ -24,6 +24,9 @@ enum module_limits {
     LIMIT_DATAS = 1000000,   /* JS: 100,000, where esbuild stands exactly; Go makes ever more */
     LIMIT_ELEMS = 10000000,  /* JS: segments, and elements in each */
     LIMIT_ELEM_ITEMS = 10000000,
+    LIMIT_GROUP = 1000000,      /* JS: types of a recursive group */
+    LIMIT_SUBTYPE_DEPTH = 63,   /* JS */
+    LIMIT_FIELDS = 10000,       /* JS: of a struct */
     LIMIT_PARAMS = 1000,        /* JS */
     LIMIT_RESULTS = 1000,       /* JS */
     LIMIT_BODY_BYTES = 7654321, /* JS: locals and code of one function */

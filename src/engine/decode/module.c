@@ -52,22 +52,3 @@ void module_trace(const wasm_module *m, unsigned trace_bit, const char *format, 
     va_end(arguments);
     m->log(m->log_baton, trace_bit, line);
 }
-
-static int compare_lists(const wasm_valtype *a, uint32_t a_count, const wasm_valtype *b,
-                         uint32_t b_count)
-{
-    if (a_count != b_count)
-        return a_count < b_count ? -1 : 1;
-    for (uint32_t i = 0; i < a_count; i++) {
-        if (a[i] != b[i])
-            return a[i] < b[i] ? -1 : 1;
-    }
-    return 0;
-}
-
-int module_compare_types(const wasm_functype *a, const wasm_functype *b)
-{
-    int order = compare_lists(a->params, a->param_count, b->params, b->param_count);
-    return order != 0 ? order
-                      : compare_lists(a->results, a->result_count, b->results, b->result_count);
-}

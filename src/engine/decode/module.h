@@ -11,6 +11,7 @@
 #define WASMSERVE_MODULE_H
 
 #include "arena.h"
+#include "digest.h"
 #include "engine.h"
 
 typedef struct module_span { /* a piece of the file */
@@ -23,11 +24,49 @@ typedef struct module_name {
     size_t length;
 } module_name;
 
+typedef enum module_form { MODULE_FUNC, MODULE_STRUCT, MODULE_ARRAY } module_form;
+
+/* What a field may have as a type beside a value type: a packed integer (§5.3.8). */
+enum { MODULE_I8 = 0x78, MODULE_I16 = 0x77 };
+
+/* A field of a struct, or all elements of an array. */
+typedef struct module_field {
+    wasm_valtype type;
+    uint32_t offset; /* in the object */
+    bool mutable_;
+} module_field;
+
+/* Objects begin with a word of the runtime's; an array's length is in the next. */
+enum { MODULE_STRUCT_HEAD = 8, MODULE_ARRAY_HEAD = 16 };
+
+#define MODULE_NO_TYPE UINT32_MAX
+
+/* Value types in here name the canonical index of their heap type. */
 typedef struct module_type {
-    wasm_functype func;
-    uint32_t canonical;   /* smallest index of an equal type in this module */
-    uint32_t param_slots; /* 64-bit slots: v128 takes two */
-    uint32_t result_slots;
+    union {
+        struct {
+            wasm_functype func;
+            uint32_t param_slots; /* 64-bit slots: v128 takes two */
+            uint32_t result_slots;
+        };
+        struct {
+            const module_field *fields;
+            const uint32_t *refs; /* offsets of the fields that hold references to objects */
+            uint32_t field_count; /* an array has one: its elements */
+            uint32_t ref_count;
+            uint32_t bytes; /* of a struct */
+        };
+    };
+    const wasm_module *module; /* NULL: made by the host, and without a supertype */
+    const digest *group;       /* identity, the same in all modules: the recursive group's … */
+    uint32_t member;           /* … and the place in it */
+    uint32_t canonical;        /* smallest index of an equal type in this module */
+    uint32_t super;            /* canonical index of the supertype, or MODULE_NO_TYPE */
+    uint32_t order, last; /* the module's subtypes of this one, itself first, are numbered so */
+    uint32_t at;
+    uint8_t form;  /* module_form */
+    uint8_t depth; /* of supertypes */
+    bool final;    /* no type may have it as a supertype */
 } module_type;
 
 typedef struct module_func {
@@ -150,8 +189,13 @@ struct wasm_module {
 void module_trace(const wasm_module *m, unsigned trace_bit, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Orders function types by structure; 0: equal. Also for types of two modules. */
-int module_compare_types(const wasm_functype *a, const wasm_functype *b);
+/* Whether a type's references may be to objects of a store's heap: all but those to functions. */
+static inline bool module_is_object(wasm_valtype type)
+{
+    uint8_t kind = WASM_KIND(type);
+    return WASM_IS_REF(type) && kind != WASM_KIND_CODE && kind != WASM_KIND_FUNC &&
+           kind != WASM_KIND_NOFUNC;
+}
 
 static inline const wasm_functype *module_func_type(const wasm_module *m, uint32_t func)
 {

@@ -69,15 +69,6 @@ static inline bool is_outside(uint64_t address, uint64_t offset, uint64_t size, 
            end > length;
 }
 
-static uint32_t result_slots(const wasm_functype *type)
-{
-    uint32_t slots = 0;
-
-    for (uint32_t i = 0; i < type->result_count; i++)
-        slots += type->results[i] == WASM_V128 ? 2 : 1;
-    return slots;
-}
-
 static inline const icode *code_in(uint64_t slot)
 {
     return (const icode *)(uintptr_t)slot;

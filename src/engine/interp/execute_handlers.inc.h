@@ -64,6 +64,9 @@
     GUARD_ZERO                                                                                     \
     if (UNLIKELY((type)y == -1 && (type)x == (minimum)))                                           \
         TRAP(INTEGER_OVERFLOW);
+#define GUARD_NULL                                                                                 \
+    if (UNLIKELY(x == 0))                                                                          \
+        TRAP(NULL_REFERENCE);
 #define GUARD_RANGE(inside)                                                                        \
     if (UNLIKELY(!(inside))) {                                                                     \
         if (x != x)                                                                                \
@@ -372,6 +375,19 @@ HANDLER(CALL_INDIRECT_W)
     m->width = FI;
     GO(CALL_ANY);
 }
+HANDLER(CALL_REF_S)
+{
+    acc = fp[F1];
+    GO(CALL_REF_A);
+}
+HANDLER(CALL_REF_A)
+{
+    m->callee = (wasm_func *)(uintptr_t)acc;
+    if (UNLIKELY(m->callee == NULL))
+        TRAP(NULL_FUNCTION);
+    m->width = FI;
+    GO(CALL_ANY);
+}
 /* m->callee is to be called, whoever it is; pc stands on the call instruction. */
 HANDLER(CALL_ANY)
 {
@@ -465,6 +481,18 @@ HANDLER(TAIL_CALL_INDIRECT_W)
     FIND_CALLEE(SLOT_I64(F1));
     GO(TAIL_CALL_ANY);
 }
+HANDLER(TAIL_CALL_REF_S)
+{
+    acc = fp[F1];
+    GO(TAIL_CALL_REF_A);
+}
+HANDLER(TAIL_CALL_REF_A)
+{
+    m->callee = (wasm_func *)(uintptr_t)acc;
+    if (UNLIKELY(m->callee == NULL))
+        TRAP(NULL_FUNCTION);
+    GO(TAIL_CALL_ANY);
+}
 /* m->callee is to be called in place of a return, whoever it is. */
 HANDLER(TAIL_CALL_ANY)
 {
@@ -511,7 +539,7 @@ HANDLER(TAIL_CALL_OUT)
                             : m->callee->instance->module->tier->invoke(m->store, m->callee, at));
     RELOAD();
     acc = at[0];
-    memmove(fp, at, result_slots(m->callee->type) * sizeof *fp);
+    memmove(fp, at, m->callee->type->result_slots * sizeof *fp);
     RETURN_TO(back);
 }
 HANDLER(RET)

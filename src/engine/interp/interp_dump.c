@@ -90,6 +90,8 @@ typedef struct layout {
 #define LAYOUT_CALL         "df", 3
 #define LAYOUT_CALL_INDEX   "dn", 3
 #define LAYOUT_CALL_TABLE   "dax", 3
+#define LAYOUT_CALL_SLOT    "da", 3
+#define LAYOUT_TAIL_SLOT    "dab", 3
 #define LAYOUT_TAIL_CALL    "dbf", 3
 #define LAYOUT_TAIL_INDEX   "dbx", 3
 #define LAYOUT_TAIL_TABLE   "dabx", 3

@@ -330,6 +330,51 @@ static void lower_br_if(lower *l, const validate_op *op)
     bind_label(l, &around);
 }
 
+/* The branch of the topmost `count` entries, of which none is pending, to the label where the
+ * reference in `slot` is null, or is not. */
+static void branch_on_null(lower *l, control *c, uint32_t count, uint16_t slot, bool null,
+                           uint64_t offset)
+{
+    condition taken = {.test = true, .a = {.mode = MODE_S, .slot = slot}};
+    bool direct = in_place(l, c, count, true);
+    uint32_t position, around = NO_LINK;
+
+    if (direct)
+        materialize(l, l->height - count);
+    taken.family = null == direct ? IC_I64_ZERO_S_BR : IC_I64_NONZERO_S_BR;
+    position = emit_condition(l, &taken, direct && c->kind == CONTROL_LOOP, offset);
+    if (direct) {
+        aim(l, c, position);
+        return;
+    }
+    add_patch(l, &around, position + 1, 1, position);
+    move_each(l, c, count);
+    emit_jump(l, c);
+    bind_label(l, &around);
+}
+
+/* br_on_null leaves the reference on the stack, br_on_non_null takes it along or drops it. It is in
+ * its home either way: it has to be somewhere while the branch is decided. */
+static void lower_br_on_null(lower *l, const validate_op *op)
+{
+    control *c = label_at(l, op->index);
+    uint32_t count;
+    entry e;
+
+    label_types(c, &count);
+    flush_home(l);
+    materialize(l, l->height - 1);
+    e = l->stack[l->height - 1];
+    if (op->op == OP_BR_ON_NON_NULL) {
+        branch_on_null(l, c, count, e.home, false, op->offset);
+        pop(l);
+        return;
+    }
+    pop(l);
+    branch_on_null(l, c, count, e.home, true, op->offset);
+    push(l, ENTRY_HOME, (value_class)e.cls);
+}
+
 static void lower_br_table(lower *l, const validate_op *op)
 {
     const entry e = pop(l);
@@ -524,10 +569,14 @@ void lower_control(lower *l, const validate_op *op)
     case OP_BR_IF: lower_br_if(l, op); break;
     case OP_BR_TABLE: lower_br_table(l, op); break;
     case OP_RETURN: lower_return(l); break;
+    case OP_BR_ON_NULL:
+    case OP_BR_ON_NON_NULL: lower_br_on_null(l, op); break;
     case OP_CALL:
-    case OP_CALL_INDIRECT: lower_call(l, op); break;
+    case OP_CALL_INDIRECT:
+    case OP_CALL_REF: lower_call(l, op); break;
     case OP_RETURN_CALL:
-    case OP_RETURN_CALL_INDIRECT: lower_tail_call(l, op); break;
+    case OP_RETURN_CALL_INDIRECT:
+    case OP_RETURN_CALL_REF: lower_tail_call(l, op); break;
     default: lower_fail(l, WASM_E_FEATURE); break; /* cannot be: lower_ops.c asserts */
     }
 }

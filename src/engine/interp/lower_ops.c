@@ -32,7 +32,8 @@ const lower_rule lower_rules[OP_COUNT] = {
 /* clang-format off */
 #define OTHERS(_)                                                                                  \
     _(UNREACHABLE) _(NOP) _(BLOCK) _(LOOP) _(IF) _(ELSE) _(END) _(BR) _(BR_IF) _(BR_TABLE)         \
-    _(RETURN) _(CALL) _(CALL_INDIRECT) _(RETURN_CALL) _(RETURN_CALL_INDIRECT) _(DROP) _(SELECT) _(SELECT_T) _(LOCAL_GET) _(LOCAL_SET)     \
+    _(RETURN) _(CALL) _(CALL_INDIRECT) _(CALL_REF) _(RETURN_CALL) _(RETURN_CALL_INDIRECT)          \
+    _(RETURN_CALL_REF) _(BR_ON_NULL) _(BR_ON_NON_NULL) _(DROP) _(SELECT) _(SELECT_T) _(LOCAL_GET) _(LOCAL_SET)     \
     _(LOCAL_TEE) _(GLOBAL_GET) _(GLOBAL_SET) _(TABLE_GET) _(TABLE_SET) _(MEMORY_SIZE)              \
     _(MEMORY_GROW) _(I32_EQZ) _(I64_EQZ) _(REF_IS_NULL) _(I32_CONST) _(I64_CONST) _(F32_CONST)     \
     _(F64_CONST) _(I64_EXTEND_I32_U) _(REF_NULL) _(REF_FUNC) _(MEMORY_INIT) _(DATA_DROP)           \
@@ -438,20 +439,23 @@ static uint32_t slots_of(const wasm_valtype *types, uint32_t count)
 typedef struct call_site {
     uint32_t params, results, width; /* slots; width: of whichever are more */
     uint32_t first;                  /* the first argument's */
-    operand index;                   /* in the table … */
+    operand index;                   /* in the table, or the reference … */
     unsigned form;                   /* … and of which form that makes the call */
 } call_site;
 
-static call_site prepare_call(lower *l, const validate_op *op, bool indirect)
+/* Whether the callee is known, found in a table, or a reference on the stack. */
+typedef enum callee_kind { CALLEE_KNOWN, CALLEE_IN_TABLE, CALLEE_ON_STACK } callee_kind;
+
+static call_site prepare_call(lower *l, const validate_op *op, callee_kind callee)
 {
     const wasm_functype *type = op->block;
     call_site c = {.params = slots_of(type->params, type->param_count),
                    .results = slots_of(type->results, type->result_count)};
-    bool is_64 = indirect && l->module->tables[op->index2].bounds.is_64;
 
     c.width = c.params > c.results ? c.params : c.results;
-    if (indirect) {
+    if (callee != CALLEE_KNOWN) {
         const entry e = pop(l);
+        bool is_64 = callee == CALLEE_IN_TABLE && l->module->tables[op->index2].bounds.is_64;
 
         /* Arguments are below the index; they may go home before it is computed (rule 1). */
         flush_unless(l, &e);
@@ -471,11 +475,17 @@ static call_site prepare_call(lower *l, const validate_op *op, bool indirect)
 void lower_call(lower *l, const validate_op *op)
 {
     const wasm_functype *type = op->block;
-    bool indirect = op->op == OP_CALL_INDIRECT;
-    const call_site c = prepare_call(l, op, indirect);
+    callee_kind callee = op->op == OP_CALL       ? CALLEE_KNOWN
+                         : op->op == OP_CALL_REF ? CALLEE_ON_STACK
+                                                 : CALLEE_IN_TABLE;
+    const call_site c = prepare_call(l, op, callee);
     icode *at;
 
-    if (indirect) {
+    if (callee == CALLEE_ON_STACK) {
+        at = emit_mapped(l, IC_CALL_REF_S + c.form, ICODE_CALL_WORDS, op->offset);
+        at[1].u16[1] = c.index.slot;
+        at[1].u32[1] = c.width;
+    } else if (callee == CALLEE_IN_TABLE) {
         at = emit_mapped(l, IC_CALL_INDIRECT_S + c.form, ICODE_CALL_WORDS, op->offset);
         at[1].u16[1] = c.index.slot;
         at[1].u32[1] = c.width;
@@ -503,12 +513,17 @@ void lower_call(lower *l, const validate_op *op)
  * bottom, and it returns to whom this function would have returned to. */
 void lower_tail_call(lower *l, const validate_op *op)
 {
-    bool indirect = op->op == OP_RETURN_CALL_INDIRECT;
-    const call_site c = prepare_call(l, op, indirect);
+    callee_kind callee = op->op == OP_RETURN_CALL       ? CALLEE_KNOWN
+                         : op->op == OP_RETURN_CALL_REF ? CALLEE_ON_STACK
+                                                        : CALLEE_IN_TABLE;
+    const call_site c = prepare_call(l, op, callee);
     icode *at;
 
     need_slots(l, (uint64_t)c.params + 1);
-    if (indirect) {
+    if (callee == CALLEE_ON_STACK) {
+        at = emit_mapped(l, IC_TAIL_CALL_REF_S + c.form, 3, op->offset);
+        at[1].u16[1] = c.index.slot;
+    } else if (callee == CALLEE_IN_TABLE) {
         at = emit_mapped(l, IC_TAIL_CALL_INDIRECT_S + c.form, 3, op->offset);
         at[1].u16[1] = c.index.slot;
         at[2].u32[0] = op->index2;

@@ -79,16 +79,12 @@ static const struct {
     uint16_t first, last;
     uint8_t feature;
 } later[] = {
-    {0x00, 0x06, 0x0A, WASM_FEATURE_EXCEPTIONS},       /* try (superseded), throw, throw_ref */
-    {0x00, 0x14, 0x15, WASM_FEATURE_TYPED_REFERENCES}, /* call_ref, return_call_ref */
-    {0x00, 0x18, 0x19, WASM_FEATURE_EXCEPTIONS},       /* delegate, catch_all (superseded) */
-    {0x00, 0x1F, 0x1F, WASM_FEATURE_EXCEPTIONS},       /* try_table */
-    {0x00, 0xD3, 0xD3, WASM_FEATURE_GC},               /* ref.eq */
-    {0x00, 0xD4, 0xD6, WASM_FEATURE_TYPED_REFERENCES}, /* ref.as_non_null, br_on_(non_)null */
-    {0xFB, 0x00, 0x1E, WASM_FEATURE_GC},
-    {0xFC, 0x13, 0x16, WASM_FEATURE_WIDE_ARITHMETIC},
-    {0xFD, 0x00, 0xFF, WASM_FEATURE_SIMD},
-    {0xFD, 0x100, 0x113, WASM_FEATURE_RELAXED_SIMD},
+    {0x00, 0x06, 0x0A, WASM_FEATURE_EXCEPTIONS}, /* try (superseded), throw, throw_ref */
+    {0x00, 0x18, 0x19, WASM_FEATURE_EXCEPTIONS}, /* delegate, catch_all (superseded) */
+    {0x00, 0x1F, 0x1F, WASM_FEATURE_EXCEPTIONS}, /* try_table */
+    {0x00, 0xD3, 0xD3, WASM_FEATURE_GC},         /* ref.eq */
+    {0xFB, 0x00, 0x1E, WASM_FEATURE_GC},         {0xFC, 0x13, 0x16, WASM_FEATURE_WIDE_ARITHMETIC},
+    {0xFD, 0x00, 0xFF, WASM_FEATURE_SIMD},       {0xFD, 0x100, 0x113, WASM_FEATURE_RELAXED_SIMD},
     {0xFE, 0x00, 0x4E, WASM_FEATURE_THREADS},
 };
 

@@ -107,7 +107,7 @@ static wasm_status enter(wasm_store *store, wasm_func *func, uint64_t *slots, ui
 wasm_status call_func(wasm_store *store, wasm_func *func, const wasm_value *args,
                       wasm_value *results)
 {
-    const wasm_functype *type = func->type;
+    const wasm_functype *type = &func->type->func;
     const wasm_module *module = func->module;
     uint64_t params = slots_of(type->params, type->param_count);
     uint64_t width = slots_of(type->results, type->result_count);
@@ -129,6 +129,9 @@ wasm_status call_func(wasm_store *store, wasm_func *func, const wasm_value *args
         return store_trap(store, status, module, func->index, WASM_NO_OFFSET);
 
     for (uint32_t i = 0; i < type->param_count; i++) {
+        if (WASM_IS_REF(type->params[i]) &&
+            !reference_fits(module ? module->types : NULL, type->params[i], args[i].ref))
+            return store_trap(store, WASM_E_USAGE, module, func->index, WASM_NO_OFFSET);
         value_to_slots(type->params[i], &args[i], slot);
         slot += type_slots(type->params[i]);
     }
@@ -155,5 +158,5 @@ wasm_status wasm_call(wasm_store *store, wasm_func *func, const wasm_value *args
 
 wasm_functype wasm_func_type(const wasm_func *func)
 {
-    return *func->type;
+    return func->type->func;
 }

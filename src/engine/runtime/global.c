@@ -9,8 +9,13 @@
 wasm_status wasm_global_new(wasm_store *store, wasm_valtype type, bool mutable_, wasm_value value,
                             wasm_global **out)
 {
-    wasm_global *global = ARENA_NEW(&store->arena, wasm_global);
+    wasm_global *global;
 
+    /* The types of a module are known by their number there alone. */
+    if (WASM_IS_REF(type) &&
+        (WASM_KIND(type) < WASM_KIND_EXN || !reference_fits(NULL, type, value.ref)))
+        return WASM_E_USAGE;
+    global = ARENA_NEW(&store->arena, wasm_global);
     if (!global)
         return WASM_E_QUOTA;
     global->type = type;

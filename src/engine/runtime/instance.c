@@ -66,7 +66,7 @@ static wasm_func *import_host(wasm_instance *instance, const wasm_host_function 
     if (!func)
         return NULL;
     func->instance = instance;
-    func->type = &type->func;
+    func->type = type;
     func->module = module;
     func->canonical = type->canonical;
     func->index = index;
@@ -106,7 +106,7 @@ static void make_funcs(wasm_instance *instance)
         const module_type *type = &module->types[module->funcs[i].type];
         func->code = module->tier->entry(module, i);
         func->instance = instance;
-        func->type = &type->func;
+        func->type = type;
         func->module = module;
         func->canonical = type->canonical;
         func->index = i;
@@ -134,6 +134,7 @@ static wasm_status make_globals(wasm_instance *instance)
     for (uint32_t i = module->global_import_count; i < module->global_count; i++, global++) {
         global->type = module->globals[i].type;
         global->mutable_ = module->globals[i].mutable_;
+        global->types = module->types;
         instance->globals[i] = global;
         TRY(constant_evaluate(module, instance, module->globals[i].init, global->cell, NULL));
     }
@@ -149,7 +150,7 @@ static wasm_status make_tables(wasm_instance *instance)
         uint64_t init[2] = {0};
         if (table->init.length > 0)
             TRY(constant_evaluate(module, instance, table->init, init, NULL));
-        TRY(table_create(instance->store, table->elem, &table->bounds, init[0],
+        TRY(table_create(instance->store, table->elem, module->types, &table->bounds, init[0],
                          &instance->tables[i], &instance->store->report));
     }
     return WASM_OK;

@@ -5,8 +5,8 @@
  *          a module's imports are hostile input and may be a million, the rows are ours. It is
  *          meant to run once for each module, when it is loaded: its result holds nothing of a
  *          store. link_check() is the type side (§4.5.3, import subtyping) and runs at each
- *          instantiation; a function type is compared by structure, since two modules share no
- *          numbering, unless both sides are the same module.
+ *          instantiation; types of two modules, which share no numbering, are compared by their
+ *          identity (subtype.h).
  * Memory:  The sorted index is scratch and freed before return.
  * Threads: No shared state; link_check() reads objects of the store and is the store's thread's.
  */
@@ -50,7 +50,7 @@ static void append_types(char *buf, size_t size, const wasm_valtype *types, uint
 
     for (uint32_t i = 0; i <= count && at < size; i++) {
         int n = i < count ? snprintf(buf + at, size - at, "%s%s", i == 0 ? "[" : " ",
-                                     wasm_valtype_name(types[i]))
+                                     wasm_valtype_text(types[i]).text)
                           : snprintf(buf + at, size - at, count == 0 ? "[]" : "]");
         at += (size_t)n;
     }
@@ -200,11 +200,10 @@ static wasm_status check_func(const wasm_module *module, const module_import *im
 {
     char offered[160], wanted[160];
 
-    if (func_check_type(func, module, module->types[module->funcs[import->index].type].canonical) ==
-        WASM_OK)
+    if (func_check_type(func, module, module->funcs[import->index].type) == WASM_OK)
         return WASM_OK;
     return wrong_type(
-        import, functype_format(func->type, offered, sizeof offered),
+        import, functype_format(&func->type->func, offered, sizeof offered),
         functype_format(module_func_type(module, import->index), wanted, sizeof wanted), report);
 }
 
@@ -231,12 +230,14 @@ static wasm_status wrong_limits(const module_import *import, const char *what, u
     return wrong_type(import, offer, want, report);
 }
 
-static wasm_status check_table(const module_import *import, const module_table *wanted,
+static wasm_status check_table(const wasm_module *module, const module_import *import,
                                const wasm_table *table, wasm_report *report)
 {
-    if (table->elem != wanted->elem)
-        return wrong_type(import, wasm_valtype_name(table->elem), wasm_valtype_name(wanted->elem),
-                          report);
+    const module_table *wanted = &module->tables[import->index];
+
+    if (!valtype_is_same(table->types, table->elem, module->types, wanted->elem))
+        return wrong_type(import, wasm_valtype_text(table->elem).text,
+                          wasm_valtype_text(wanted->elem).text, report);
     if (limits_match(table->length, table->bounds.has_max, table->bounds.max, table->bounds.is_64,
                      &wanted->bounds))
         return WASM_OK;
@@ -258,17 +259,22 @@ static wasm_status check_memory(const module_import *import, const module_memory
                         pages, offered->has_max, offered->max, &wanted->bounds, report);
 }
 
-static wasm_status check_global(const module_import *import, const module_global *wanted,
+/* What is constant may be more special than is wanted; what is mutable may not (§3.3.10). */
+static wasm_status check_global(const wasm_module *module, const module_import *import,
                                 const wasm_global *global, wasm_report *report)
 {
+    const module_global *wanted = &module->globals[import->index];
     char offered[48], want[48];
 
-    if (global->type == wanted->type && global->mutable_ == wanted->mutable_)
+    if (global->mutable_ == wanted->mutable_ &&
+        valtype_is_below(global->types, global->type, module->types, wanted->type) &&
+        (!global->mutable_ ||
+         valtype_is_below(module->types, wanted->type, global->types, global->type)))
         return WASM_OK;
     snprintf(offered, sizeof offered, "a %s %s", global->mutable_ ? "mutable" : "constant",
-             wasm_valtype_name(global->type));
+             wasm_valtype_text(global->type).text);
     snprintf(want, sizeof want, "a %s %s", wanted->mutable_ ? "mutable" : "constant",
-             wasm_valtype_name(wanted->type));
+             wasm_valtype_text(wanted->type).text);
     return wrong_type(import, offered, want, report);
 }
 
@@ -303,49 +309,65 @@ wasm_status link_check(const wasm_store *store, const wasm_module *module, uint3
     case WASM_EXTERN_TABLE:
         if (with->of.table->store != store)
             return foreign(import, report);
-        return check_table(import, &module->tables[import->index], with->of.table, report);
+        return check_table(module, import, with->of.table, report);
     case WASM_EXTERN_MEMORY:
         if (with->of.memory->store != store)
             return foreign(import, report);
         return check_memory(import, &module->memories[import->index], with->of.memory, report);
-    case WASM_EXTERN_GLOBAL:
-        return check_global(import, &module->globals[import->index], with->of.global, report);
+    case WASM_EXTERN_GLOBAL: return check_global(module, import, with->of.global, report);
     case WASM_EXTERN_TAG: break; /* the decoder lets none through */
     }
     return wrong_type(import, kind_name(with->kind), "something this engine does not know", report);
 }
 
-wasm_status func_check_type(const wasm_func *func, const wasm_module *module, uint32_t canonical)
+wasm_status func_check_type(const wasm_func *func, const wasm_module *module, uint32_t index)
 {
-    if (func->module == module)
-        return func->canonical == canonical ? WASM_OK : WASM_E_INDIRECT_TYPE;
-    return module_compare_types(func->type, &module->types[canonical].func) == 0
-               ? WASM_OK
-               : WASM_E_INDIRECT_TYPE;
+    return type_is_below(func->type, &module->types[index]) ? WASM_OK : WASM_E_INDIRECT_TYPE;
 }
 
 /* ---- host functions as objects --------------------------------------------------------------- */
 
-wasm_status wasm_host_func_new(wasm_store *store, const wasm_host_function *row, wasm_func **out)
+/* The type that a signature stands for, with the identity that it has in all modules. */
+static wasm_status type_of_signature(wasm_store *store, const char *signature, module_type **out)
 {
-    size_t length = strlen(row->signature);
-    wasm_func *func = ARENA_NEW(&store->arena, wasm_func);
-    wasm_functype *type = ARENA_NEW(&store->arena, wasm_functype);
-    wasm_valtype *types = ARENA_ARRAY(&store->arena, wasm_valtype, length);
-    const char *letter = row->signature;
+    wasm_valtype *types = ARENA_ARRAY(&store->arena, wasm_valtype, strlen(signature));
+    module_type *type = ARENA_NEW(&store->arena, module_type);
+    digest *group = ARENA_NEW(&store->arena, digest);
+    const char *letter = signature;
+    wasm_functype *func;
 
-    if (!func || !type || !types)
+    if (!types || !type || !group)
         return WASM_E_QUOTA;
-    type->params = types;
+    *type = (module_type){.form = MODULE_FUNC, .super = MODULE_NO_TYPE, .final = true};
+    func = &type->func;
+    func->params = types;
     while (letter_type(*letter))
-        types[type->param_count++] = letter_type(*letter++);
+        types[func->param_count++] = letter_type(*letter++);
     if (*letter++ != ':')
         return WASM_E_USAGE;
-    type->results = types + type->param_count;
+    func->results = types + func->param_count;
     while (letter_type(*letter))
-        types[type->param_count + type->result_count++] = letter_type(*letter++);
+        types[func->param_count + func->result_count++] = letter_type(*letter++);
     if (*letter != '\0')
         return WASM_E_USAGE;
+    for (uint32_t i = 0; i < func->param_count; i++)
+        type->param_slots += type_slots(func->params[i]);
+    for (uint32_t i = 0; i < func->result_count; i++)
+        type->result_slots += type_slots(func->results[i]);
+    identity_of_group(type, 0, 1, group);
+    type->group = group;
+    *out = type;
+    return WASM_OK;
+}
+
+wasm_status wasm_host_func_new(wasm_store *store, const wasm_host_function *row, wasm_func **out)
+{
+    wasm_func *func = ARENA_NEW(&store->arena, wasm_func);
+    module_type *type;
+
+    if (!func)
+        return WASM_E_QUOTA;
+    TRY(type_of_signature(store, row->signature, &type));
     func->type = type;
     func->index = WASM_NO_FUNC;
     func->host = row;

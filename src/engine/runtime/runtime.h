@@ -37,7 +37,8 @@ struct wasm_table {
     uint64_t capacity;
     bool mapped; /* elems is a mapping of its own, not a block of the quota */
     wasm_valtype elem;
-    wasm_bounds bounds; /* as declared, for import matching */
+    const module_type *types; /* that elem may name one of; NULL: made by the host */
+    wasm_bounds bounds;       /* as declared, for import matching */
     wasm_store *store;
     struct wasm_table *next;
 };
@@ -46,17 +47,18 @@ struct wasm_global {
     uint64_t cell[2]; /* a v128 needs both */
     wasm_valtype type;
     bool mutable_;
+    const module_type *types; /* that its type may name one of; NULL: made by the host */
     struct wasm_global *next;
 };
 
 /* A funcref is the address of one of these. */
 struct wasm_func {
-    const void *code;        /* the tier's entry for this function; NULL for host functions */
-    wasm_instance *instance; /* whose function this is; NULL for a host function by itself */
-    const wasm_functype *type;
-    const wasm_module *module; /* with `canonical` the type's identity; NULL: by structure */
-    uint32_t canonical;
-    uint32_t index;                 /* in the module's function index space */
+    const void *code;          /* the tier's entry for this function; NULL for host functions */
+    wasm_instance *instance;   /* whose function this is; NULL for a host function by itself */
+    const module_type *type;   /* of its module, or made for a host function by itself */
+    const wasm_module *module; /* that of the type; NULL: a host function by itself */
+    uint32_t canonical;        /* index of the type in that module */
+    uint32_t index;            /* in the module's function index space */
     const wasm_host_function *host; /* or NULL */
     struct wasm_func *next;         /* in the store, host functions only */
 };
@@ -142,8 +144,8 @@ wasm_status table_init(wasm_instance *instance, uint32_t table, uint32_t elem, u
                        uint64_t source, uint64_t count);
 void elem_drop(wasm_instance *instance, uint32_t elem);
 
-/* call_indirect's check: WASM_OK if `func` (from a table) has the type `canonical` of `module`.
- * Tiers test the common case (same module, same canonical) inline. */
-wasm_status func_check_type(const wasm_func *func, const wasm_module *module, uint32_t canonical);
+/* call_indirect's check: WASM_OK if `func` (from a table) has the type `index` of `module` or one
+ * below it. Tiers test the common case (same module, same canonical index) inline. */
+wasm_status func_check_type(const wasm_func *func, const wasm_module *module, uint32_t index);
 
 #endif

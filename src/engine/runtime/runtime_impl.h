@@ -8,6 +8,7 @@
 
 #include "report.h"
 #include "runtime.h"
+#include "subtype.h"
 
 /* ---- store.c --------------------------------------------------------------------------------- */
 
@@ -55,14 +56,21 @@ void value_from_slots(wasm_valtype type, const uint64_t *slots, wasm_value *valu
 wasm_status call_func(wasm_store *store, wasm_func *func, const wasm_value *args,
                       wasm_value *results);
 
+/* ---- reference.c ------------------------------------------------------------------------------
+ */
+
+/* Whether a reference that the host hands in is one of `type`, in terms of `types`. */
+bool reference_fits(const module_type *types, wasm_valtype type, wasm_ref ref);
+
 /* ---- memory.c, table.c, global.c ------------------------------------------------------------- */
 
 /* `length` bytes of zeroes within the store's limits; errors: MEMORY_LIMIT, NO_MEMORY. */
 wasm_status memory_create(wasm_store *store, const wasm_bounds *bounds, const wasm_module *module,
                           wasm_memory **out, wasm_report *report);
 void memory_unmap(wasm_memory *memory);
-wasm_status table_create(wasm_store *store, wasm_valtype elem, const wasm_bounds *bounds,
-                         wasm_ref init, wasm_table **out, wasm_report *report);
+wasm_status table_create(wasm_store *store, wasm_valtype elem, const module_type *types,
+                         const wasm_bounds *bounds, wasm_ref init, wasm_table **out,
+                         wasm_report *report);
 void table_release(wasm_table *table);
 
 /* ---- link.c ---------------------------------------------------------------------------------- */

@@ -56,8 +56,9 @@ static wasm_status reserve(wasm_table *table, uint64_t capacity)
     return WASM_OK;
 }
 
-wasm_status table_create(wasm_store *store, wasm_valtype elem, const wasm_bounds *bounds,
-                         wasm_ref init, wasm_table **out, wasm_report *report)
+wasm_status table_create(wasm_store *store, wasm_valtype elem, const module_type *types,
+                         const wasm_bounds *bounds, wasm_ref init, wasm_table **out,
+                         wasm_report *report)
 {
     wasm_table *table;
     wasm_status status;
@@ -71,6 +72,7 @@ wasm_status table_create(wasm_store *store, wasm_valtype elem, const wasm_bounds
     if (!table)
         return report_fail(report, WASM_E_QUOTA, WASM_NO_OFFSET, WASM_NO_FUNC, NULL);
     table->elem = elem;
+    table->types = types;
     table->bounds = *bounds;
     table->max = bounds->has_max ? bounds->max : bounds->is_64 ? UINT64_MAX : UINT32_MAX;
     table->store = store;
@@ -89,7 +91,9 @@ wasm_status table_create(wasm_store *store, wasm_valtype elem, const wasm_bounds
 wasm_status wasm_table_new(wasm_store *store, wasm_valtype elem, const wasm_bounds *bounds,
                            wasm_table **out)
 {
-    return table_create(store, elem, bounds, 0, out, NULL);
+    if (!WASM_IS_REF(elem) || !valtype_has_default(elem) || WASM_KIND(elem) < WASM_KIND_EXN)
+        return WASM_E_USAGE;
+    return table_create(store, elem, NULL, bounds, 0, out, NULL);
 }
 
 void table_release(wasm_table *table)

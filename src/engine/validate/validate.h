@@ -15,7 +15,7 @@
  * Members of an event that its instruction has no use for are 0.
  *
  * Memory: what an event points to is valid during the event, but block, which lives as long as the
- * module. Threads: those of the module being loaded, as a scratch takes from the module's quota;
+ * scratch. Threads: those of the module being loaded, as a scratch takes from the module's quota;
  * validate_constant_walk() may be called by any thread.
  */
 #ifndef WASMSERVE_VALIDATE_H

@@ -114,10 +114,10 @@ static wasm_status check_table_copy(validate_scratch *s, const instr *in, valida
     const module_table *table, *source;
     TRY(find_table(s, in->index, &table));
     TRY(find_table(s, in->index2, &source));
-    if (table->elem != source->elem)
+    if (!type_fits(s, source->elem, table->elem))
         return scratch_fail(s, WASM_E_TYPE_MISMATCH, "table %u holds %s, table %u %s",
-                            (unsigned)in->index, wasm_valtype_name(table->elem),
-                            (unsigned)in->index2, wasm_valtype_name(source->elem));
+                            (unsigned)in->index, wasm_valtype_text(table->elem).text,
+                            (unsigned)in->index2, wasm_valtype_text(source->elem).text);
     out->type = table->elem;
     wasm_valtype to = address_of(&table->bounds), from = address_of(&source->bounds);
     TRY(stack_pop(s, shorter(to, from)));
@@ -131,10 +131,10 @@ static wasm_status check_table_init(validate_scratch *s, const instr *in, valida
     const module_elem *elem;
     TRY(find_table(s, in->index2, &table));
     TRY(find_elem(s, in->index, &elem));
-    if (table->elem != elem->type)
+    if (!type_fits(s, elem->type, table->elem))
         return scratch_fail(s, WASM_E_TYPE_MISMATCH, "table %u holds %s, segment %u %s",
-                            (unsigned)in->index2, wasm_valtype_name(table->elem),
-                            (unsigned)in->index, wasm_valtype_name(elem->type));
+                            (unsigned)in->index2, wasm_valtype_text(table->elem).text,
+                            (unsigned)in->index, wasm_valtype_text(elem->type).text);
     out->type = table->elem;
     return stack_signature(s, in->op, address_of(&table->bounds));
 }
@@ -167,6 +167,26 @@ static wasm_status check_table(validate_scratch *s, const instr *in, validate_op
     }
 }
 
+/* A local whose type has no default is read or set (§3.4.4). */
+static wasm_status check_known(validate_scratch *s, isa_op op, uint32_t local)
+{
+    uint64_t bit = (uint64_t)1 << local % 64;
+    if (local < s->param_count || (s->known[local / 64] & bit) != 0)
+        return WASM_OK;
+    if (op == OP_LOCAL_GET)
+        return scratch_fail(s, WASM_E_UNSET_LOCAL, "local %u is read before it is set",
+                            (unsigned)local);
+    if (s->setting_count == s->setting_room) {
+        void *array = s->settings;
+        TRY(scratch_grow(s, &array, &s->setting_room, UINT32_MAX / 2, sizeof *s->settings,
+                         "locals set"));
+        s->settings = array;
+    }
+    s->settings[s->setting_count++] = local;
+    s->known[local / 64] |= bit;
+    return WASM_OK;
+}
+
 static wasm_status check_local(validate_scratch *s, const instr *in, validate_op *out)
 {
     if (in->index >= s->local_count)
@@ -174,6 +194,8 @@ static wasm_status check_local(validate_scratch *s, const instr *in, validate_op
                             (unsigned)in->index, (unsigned)s->local_count);
     wasm_valtype type = s->locals[in->index];
     out->type = type;
+    if (!valtype_has_default(type))
+        TRY(check_known(s, in->op, in->index));
     if (in->op != OP_LOCAL_GET)
         TRY(stack_pop(s, type));
     return in->op == OP_LOCAL_SET ? WASM_OK : stack_push(s, type);
@@ -212,8 +234,8 @@ static wasm_status check_select(validate_scratch *s, const instr *in, validate_o
     if (WASM_IS_REF(a) || WASM_IS_REF(b))
         return scratch_fail(s, WASM_E_TYPE_MISMATCH, "a select of references names its type");
     if (a != b && a != TYPE_UNKNOWN && b != TYPE_UNKNOWN)
-        return scratch_fail(s, WASM_E_TYPE_MISMATCH, "select of %s and %s", wasm_valtype_name(b),
-                            wasm_valtype_name(a));
+        return scratch_fail(s, WASM_E_TYPE_MISMATCH, "select of %s and %s",
+                            wasm_valtype_text(b).text, wasm_valtype_text(a).text);
     out->type = a == TYPE_UNKNOWN ? b : a;
     return stack_push(s, out->type);
 }
@@ -223,13 +245,10 @@ static wasm_status check_reference(validate_scratch *s, const instr *in, validat
     const wasm_module *m = s->module;
     switch (in->op) {
     case OP_REF_NULL: out->type = in->type; return stack_push(s, in->type);
-    case OP_REF_IS_NULL:
-        TRY(stack_pop_any(s, &out->type));
-        if (out->type != TYPE_UNKNOWN && !WASM_IS_REF(out->type))
-            return scratch_fail(s, WASM_E_TYPE_MISMATCH,
-                                "ref.is_null expects a reference, found %s",
-                                wasm_valtype_name(out->type));
-        return stack_push(s, WASM_I32);
+    case OP_REF_IS_NULL: TRY(stack_pop_ref(s, &out->type)); return stack_push(s, WASM_I32);
+    case OP_REF_AS_NON_NULL:
+        TRY(stack_pop_ref(s, &out->type));
+        return stack_push(s, out->type & ~(wasm_valtype)WASM_NULLABLE);
     default: /* ref.func */
         if (in->index >= m->func_count)
             return scratch_fail(s, WASM_E_UNKNOWN_FUNCTION, "function %u; the module has %u",
@@ -238,8 +257,8 @@ static wasm_status check_reference(validate_scratch *s, const instr *in, validat
             return scratch_fail(s, WASM_E_UNDECLARED_REF,
                                 "function %u is in no export, segment or global",
                                 (unsigned)in->index);
-        out->type = WASM_FUNCREF;
-        return stack_push(s, WASM_FUNCREF);
+        out->type = cursor_reference_to(&s->c, m->funcs[in->index].type, false);
+        return stack_push(s, out->type);
     }
 }
 
@@ -260,7 +279,11 @@ static wasm_status check_instruction(validate_scratch *s, instr *in, const isa_r
     case OP_CALL:
     case OP_CALL_INDIRECT:
     case OP_RETURN_CALL:
-    case OP_RETURN_CALL_INDIRECT: return check_control(s, in, out);
+    case OP_RETURN_CALL_INDIRECT:
+    case OP_CALL_REF:
+    case OP_RETURN_CALL_REF:
+    case OP_BR_ON_NULL:
+    case OP_BR_ON_NON_NULL: return check_control(s, in, out);
     case OP_DROP: return stack_pop_any(s, &out->type);
     case OP_SELECT:
     case OP_SELECT_T: return check_select(s, in, out);
@@ -271,6 +294,7 @@ static wasm_status check_instruction(validate_scratch *s, instr *in, const isa_r
     case OP_GLOBAL_SET: return check_global(s, in, out);
     case OP_REF_NULL:
     case OP_REF_IS_NULL:
+    case OP_REF_AS_NON_NULL:
     case OP_REF_FUNC: return check_reference(s, in, out);
     case OP_TABLE_GET:
     case OP_TABLE_SET:
@@ -308,13 +332,27 @@ static wasm_status add_locals(validate_scratch *s, wasm_valtype type, uint32_t c
     return WASM_OK;
 }
 
+static wasm_status clear_known(validate_scratch *s)
+{
+    uint32_t words = s->local_count / 64 + 1;
+    while (s->known_room < words) {
+        void *array = s->known;
+        TRY(scratch_grow(s, &array, &s->known_room, UINT32_MAX / 2, sizeof *s->known, "locals"));
+        s->known = array;
+    }
+    memset(s->known, 0, words * sizeof *s->known);
+    return WASM_OK;
+}
+
 /* Parameters, then the declared locals, which stand in runs of one type. */
 static wasm_status read_locals(validate_scratch *s, const wasm_functype *type)
 {
     cursor *c = &s->c;
     uint32_t runs;
     uint64_t total = 0;
-    s->local_count = 0;
+    bool unset = false; /* there are locals without a default */
+    s->local_count = s->setting_count = 0;
+    s->param_count = type->param_count;
     for (uint32_t i = 0; i < type->param_count; i++)
         TRY(add_locals(s, type->params[i], 1));
     TRY(cursor_count(c, &runs, 2, 0, UINT32_MAX, "runs of locals"));
@@ -329,11 +367,12 @@ static wasm_status read_locals(validate_scratch *s, const wasm_functype *type)
             return scratch_fail(s, WASM_E_TOO_MANY_LOCALS, "%llu", (unsigned long long)total);
         if (total <= LIMIT_LOCALS) /* else the sum of all runs tells which error it is */
             TRY(add_locals(s, local, count));
+        unset |= !valtype_has_default(local);
     }
     if (total > LIMIT_LOCALS)
         return scratch_fail(s, WASM_E_IMPL_LIMIT, "%llu locals; the limit is %u",
                             (unsigned long long)total, (unsigned)LIMIT_LOCALS);
-    return WASM_OK;
+    return unset ? clear_known(s) : WASM_OK;
 }
 
 static wasm_status begin_body(validate_scratch *s, uint32_t func, const validate_sink *sink)

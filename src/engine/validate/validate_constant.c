@@ -42,7 +42,7 @@ static wasm_status check_constant_op(validate_scratch *s, const instr *in, uint3
             return scratch_fail(s, WASM_E_UNKNOWN_FUNCTION, "function %u; the module has %u",
                                 (unsigned)in->index, (unsigned)s->module->func_count);
         s->module->funcs[in->index].declared = true;
-        return stack_push(s, WASM_FUNCREF);
+        return stack_push(s, cursor_reference_to(&s->c, s->module->funcs[in->index].type, false));
     default: return stack_signature(s, in->op, WASM_I32);
     }
 }
@@ -54,7 +54,7 @@ wasm_status check_constant(validate_scratch *s, module_span expression, wasm_val
     wasm_module *m = s->module;
     instr in;
     s->c = cursor_over(m, expression, WASM_NO_FUNC, report);
-    s->operand_count = s->control_count = 0;
+    s->operand_count = s->control_count = s->setting_count = 0;
     s->slots = 0;
     TRY(control_push(s, OP_BLOCK, &value));
     do {
@@ -95,7 +95,7 @@ wasm_status validate_constant_walk(const wasm_module *module, module_span expres
         if (in.op == OP_GLOBAL_GET)
             out.type = module->globals[in.index].type;
         else if (in.op == OP_REF_FUNC)
-            out.type = WASM_FUNCREF;
+            out.type = cursor_reference_to(&c, module->funcs[in.index].type, false);
         TRY(sink->op(sink->baton, &out, NULL));
         /* Arithmetic takes two and gives one; all else gives one. */
         if ((isa_describe(in.op)->flags & ISA_CONST_EXTENDED) != 0)

@@ -9,25 +9,75 @@
  */
 #include "validate_impl.h"
 
-/* The type of a block that is written as a value type, or as empty (result 0); NULL for a type that
- * has no entry here. */
-static const wasm_functype *short_type(wasm_valtype result)
-{
-    static const wasm_valtype types[] = {WASM_I32,  WASM_I64,     WASM_F32,      WASM_F64,
-                                         WASM_V128, WASM_FUNCREF, WASM_EXTERNREF};
-    static const wasm_functype shorts[] = {
-        {types, types + 0, 0, 1}, {types, types + 1, 0, 1}, {types, types + 2, 0, 1},
-        {types, types + 3, 0, 1}, {types, types + 4, 0, 1}, {types, types + 5, 0, 1},
-        {types, types + 6, 0, 1},
-    };
-    static const wasm_functype empty = {types, types, 0, 0};
-    if (result == 0)
-        return &empty;
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        if (types[i] == result)
-            return &shorts[i];
+#define SHORT(result)                                                                              \
+    {                                                                                              \
+        (const wasm_valtype[]){0}, (const wasm_valtype[]){result}, 0, 1                            \
     }
-    return NULL;
+#define SHORT_KIND(kind)                                                                           \
+    [0][(kind)-WASM_KIND_EXN] = SHORT(kind), [1][(kind)-WASM_KIND_EXN] =                           \
+                                                 SHORT((kind) | WASM_NULLABLE)
+
+/* The types of blocks that are written as one value type, by kind and whether it may be null. */
+/* clang-format off */
+static const wasm_functype shorts[2][WASM_I32 - WASM_KIND_EXN + 1] = {
+    [0][WASM_I32 - WASM_KIND_EXN] = SHORT(WASM_I32),
+    [0][WASM_I64 - WASM_KIND_EXN] = SHORT(WASM_I64),
+    [0][WASM_F32 - WASM_KIND_EXN] = SHORT(WASM_F32),
+    [0][WASM_F64 - WASM_KIND_EXN] = SHORT(WASM_F64),
+    [0][WASM_V128 - WASM_KIND_EXN] = SHORT(WASM_V128),
+    SHORT_KIND(WASM_KIND_NOEXN), SHORT_KIND(WASM_KIND_NOFUNC), SHORT_KIND(WASM_KIND_NOEXTERN),
+    SHORT_KIND(WASM_KIND_NONE), SHORT_KIND(WASM_KIND_FUNC), SHORT_KIND(WASM_KIND_EXTERN),
+    SHORT_KIND(WASM_KIND_ANY), SHORT_KIND(WASM_KIND_EQ), SHORT_KIND(WASM_KIND_I31),
+    SHORT_KIND(WASM_KIND_STRUCT), SHORT_KIND(WASM_KIND_ARRAY), SHORT_KIND(WASM_KIND_EXN),
+};
+/* clang-format on */
+
+/* The same for a reference to one of the module's types. */
+static wasm_status short_reference(validate_scratch *s, wasm_valtype result,
+                                   const wasm_functype **out)
+{
+    arena *a = &s->short_arena;
+    if (s->short_types == NULL)
+        s->short_types = ARENA_ARRAY(a, wasm_functype *, 2 * (size_t)s->module->type_count);
+    if (s->short_types == NULL)
+        return quota_fail(&s->module->quota, s->c.report);
+    wasm_functype **entry =
+        &s->short_types[2 * (size_t)WASM_TYPE_INDEX(result) + ((result & WASM_NULLABLE) == 0)];
+    if (*entry == NULL) {
+        wasm_functype *type = ARENA_NEW(a, wasm_functype);
+        wasm_valtype *results = ARENA_NEW(a, wasm_valtype);
+        if (type == NULL || results == NULL)
+            return quota_fail(&s->module->quota, s->c.report);
+        *results = result;
+        *type = (wasm_functype){results, results, 0, 1};
+        *entry = type;
+    }
+    *out = *entry;
+    return WASM_OK;
+}
+
+/* The type of a block that is written as a value type, or as empty (result 0). */
+static wasm_status short_type(validate_scratch *s, wasm_valtype result, const wasm_functype **out)
+{
+    static const wasm_valtype none[1] = {0};
+    static const wasm_functype empty = {none, none, 0, 0};
+    if (result != 0 && WASM_KIND(result) < WASM_KIND_EXN)
+        return short_reference(s, result, out);
+    *out = result == 0 ? &empty
+                       : &shorts[(result & WASM_NULLABLE) != 0][WASM_KIND(result) - WASM_KIND_EXN];
+    return WASM_OK;
+}
+
+wasm_status find_func_type(validate_scratch *s, uint32_t index, const module_type **out)
+{
+    const wasm_module *m = s->module;
+    if (index >= m->type_count)
+        return scratch_fail(s, WASM_E_UNKNOWN_TYPE, "type %u; the module has %u", (unsigned)index,
+                            (unsigned)m->type_count);
+    if (m->types[index].form != MODULE_FUNC)
+        return scratch_fail(s, WASM_E_UNKNOWN_TYPE, "type %u is not a function's", (unsigned)index);
+    *out = &m->types[index];
+    return WASM_OK;
 }
 
 static void label_types(const control *label, const wasm_valtype **types, uint32_t *count)
@@ -39,17 +89,13 @@ static void label_types(const control *label, const wasm_valtype **types, uint32
 
 static wasm_status check_block(validate_scratch *s, const instr *in, validate_op *out)
 {
-    const wasm_functype *type;
+    const wasm_functype *type = NULL;
     if (in->index == INSTR_NO_TYPE) {
-        type = short_type(in->type);
-        if (type == NULL)
-            return scratch_fail(s, WASM_E_USAGE, "%s has no entry among the short block types",
-                                wasm_valtype_name(in->type));
+        TRY(short_type(s, in->type, &type));
     } else {
-        if (in->index >= s->module->type_count)
-            return scratch_fail(s, WASM_E_UNKNOWN_TYPE, "type %u; the module has %u",
-                                (unsigned)in->index, (unsigned)s->module->type_count);
-        type = &s->module->types[in->index].func;
+        const module_type *found;
+        TRY(find_func_type(s, in->index, &found));
+        type = &found->func;
     }
     out->block = type;
     if (in->op == OP_IF)
@@ -89,6 +135,7 @@ static wasm_status check_else(validate_scratch *s, validate_op *out)
     out->height = result_height(frame);
     out->block = frame->type;
     TRY(check_results(s));
+    locals_forget(s, frame->settings);
     frame->op = OP_ELSE;
     frame->unreachable = false;
     return stack_push_list(s, frame->type->params, frame->type->param_count);
@@ -105,11 +152,12 @@ static wasm_status check_end(validate_scratch *s, validate_op *out)
     if (frame.op == OP_IF) { /* the missing else passes its parameters on */
         bool same = type->param_count == type->result_count;
         for (uint32_t i = 0; same && i < type->param_count; i++)
-            same = type->params[i] == type->results[i];
+            same = type_fits(s, type->params[i], type->results[i]);
         if (!same)
             return scratch_fail(s, WASM_E_TYPE_MISMATCH,
                                 "an if without else has to give what it takes");
     }
+    locals_forget(s, frame.settings);
     s->control_count--;
     if (s->control_count == 0)
         return WASM_OK;
@@ -143,6 +191,35 @@ static wasm_status check_branch(validate_scratch *s, const instr *in, validate_o
     return WASM_OK;
 }
 
+/* A type without null. */
+static wasm_valtype not_null(wasm_valtype type)
+{
+    return type & ~(wasm_valtype)WASM_NULLABLE;
+}
+
+/* br_on_null leaves the reference where it does not branch, br_on_non_null takes it along as the
+ * last of the label's values (§3.4.11). */
+static wasm_status check_branch_on_null(validate_scratch *s, const instr *in, validate_op *out)
+{
+    control *label;
+    const wasm_valtype *types;
+    uint32_t count;
+    TRY(find_label(s, in->index, &label));
+    label_types(label, &types, &count);
+    TRY(stack_pop_ref(s, &out->type));
+    if (in->op == OP_BR_ON_NULL) {
+        TRY(stack_pop_list(s, types, count));
+        TRY(stack_push_list(s, types, count));
+        return stack_push(s, not_null(out->type));
+    }
+    if (count == 0)
+        return scratch_fail(s, WASM_E_TYPE_MISMATCH, "label %u takes no reference",
+                            (unsigned)in->index);
+    TRY(stack_push(s, not_null(out->type)));
+    TRY(stack_pop_list(s, types, count));
+    return stack_push_list(s, types, count - 1);
+}
+
 /* Whether the operands fit the label. They stay: the next label wants them too, and what
  * unreachable code makes up may be of one type for one label and of another for the next. */
 static wasm_status match_label(validate_scratch *s, const control *label, uint32_t arity)
@@ -160,12 +237,12 @@ static wasm_status match_label(validate_scratch *s, const control *label, uint32
             if (s->top->unreachable)
                 break;
             return scratch_fail(s, WASM_E_TYPE_MISMATCH, "br_table expects %s, the stack is empty",
-                                wasm_valtype_name(expect));
+                                wasm_valtype_text(expect).text);
         }
         wasm_valtype found = s->operands[s->operand_count - 1 - i];
-        if (found != expect && found != TYPE_UNKNOWN)
+        if (!type_fits(s, found, expect))
             return scratch_fail(s, WASM_E_TYPE_MISMATCH, "br_table expects %s, found %s",
-                                wasm_valtype_name(expect), wasm_valtype_name(found));
+                                wasm_valtype_text(expect).text, wasm_valtype_text(found).text);
     }
     return WASM_OK;
 }
@@ -212,7 +289,7 @@ static wasm_status check_tail(validate_scratch *s, const wasm_functype *callee)
     const wasm_functype *own = s->controls[0].type;
     bool same = callee->result_count == own->result_count;
     for (uint32_t i = 0; same && i < own->result_count; i++)
-        same = callee->results[i] == own->results[i];
+        same = type_fits(s, callee->results[i], own->results[i]);
     if (!same)
         return scratch_fail(s, WASM_E_TYPE_MISMATCH,
                             "%s of a function with other results than this one's", isa_text(s->op));
@@ -220,35 +297,49 @@ static wasm_status check_tail(validate_scratch *s, const wasm_functype *callee)
     return WASM_OK;
 }
 
-static wasm_status check_call(validate_scratch *s, const instr *in, validate_op *out)
+/* Who is called, and what tells so popped off the stack. */
+static wasm_status check_callee(validate_scratch *s, const instr *in, const wasm_functype **out)
 {
     const wasm_module *m = s->module;
-    const wasm_functype *type;
-    bool tail = in->op == OP_RETURN_CALL || in->op == OP_RETURN_CALL_INDIRECT;
-    if (in->op == OP_CALL || in->op == OP_RETURN_CALL) {
+    const module_type *type;
+    switch (in->op) {
+    case OP_CALL:
+    case OP_RETURN_CALL:
         if (in->index >= m->func_count)
             return scratch_fail(s, WASM_E_UNKNOWN_FUNCTION, "function %u; the module has %u",
                                 (unsigned)in->index, (unsigned)m->func_count);
-        type = module_func_type(m, in->index);
-    } else {
-        if (in->index2 >= m->table_count)
-            return scratch_fail(s, WASM_E_UNKNOWN_TABLE, "table %u; the module has %u",
-                                (unsigned)in->index2, (unsigned)m->table_count);
-        if (m->tables[in->index2].elem != WASM_FUNCREF)
-            return scratch_fail(s, WASM_E_TYPE_MISMATCH, "table %u holds %s, not functions",
-                                (unsigned)in->index2,
-                                wasm_valtype_name(m->tables[in->index2].elem));
-        if (in->index >= m->type_count)
-            return scratch_fail(s, WASM_E_UNKNOWN_TYPE, "type %u; the module has %u",
-                                (unsigned)in->index, (unsigned)m->type_count);
-        type = &m->types[in->index].func;
-        TRY(stack_pop(s, m->tables[in->index2].bounds.is_64 ? WASM_I64 : WASM_I32));
+        *out = module_func_type(m, in->index);
+        return WASM_OK;
+    case OP_CALL_REF:
+    case OP_RETURN_CALL_REF:
+        TRY(find_func_type(s, in->index, &type));
+        *out = &type->func;
+        return stack_pop(s, cursor_reference_to(&s->c, in->index, true));
+    default: break;
     }
+    if (in->index2 >= m->table_count)
+        return scratch_fail(s, WASM_E_UNKNOWN_TABLE, "table %u; the module has %u",
+                            (unsigned)in->index2, (unsigned)m->table_count);
+    const module_table *table = &m->tables[in->index2];
+    if (!type_fits(s, table->elem, WASM_FUNCREF))
+        return scratch_fail(s, WASM_E_TYPE_MISMATCH, "table %u holds %s, not functions",
+                            (unsigned)in->index2, wasm_valtype_text(table->elem).text);
+    TRY(find_func_type(s, in->index, &type));
+    *out = &type->func;
+    return stack_pop(s, table->bounds.is_64 ? WASM_I64 : WASM_I32);
+}
+
+static wasm_status check_call(validate_scratch *s, const instr *in, validate_op *out)
+{
+    const wasm_functype *type;
+    TRY(check_callee(s, in, &type));
     out->index = in->index;
     out->index2 = in->index2;
     out->block = type;
     TRY(stack_pop_list(s, type->params, type->param_count));
-    return tail ? check_tail(s, type) : stack_push_list(s, type->results, type->result_count);
+    if ((isa_describe(in->op)->flags & ISA_ENDS) != 0)
+        return check_tail(s, type);
+    return stack_push_list(s, type->results, type->result_count);
 }
 
 wasm_status check_control(validate_scratch *s, instr *in, validate_op *out)
@@ -266,8 +357,12 @@ wasm_status check_control(validate_scratch *s, instr *in, validate_op *out)
     case OP_RETURN: return check_return(s);
     case OP_CALL:
     case OP_CALL_INDIRECT:
+    case OP_CALL_REF:
     case OP_RETURN_CALL:
-    case OP_RETURN_CALL_INDIRECT: return check_call(s, in, out);
+    case OP_RETURN_CALL_INDIRECT:
+    case OP_RETURN_CALL_REF: return check_call(s, in, out);
+    case OP_BR_ON_NULL:
+    case OP_BR_ON_NON_NULL: return check_branch_on_null(s, in, out);
     default: return WASM_E_USAGE;
     }
 }

@@ -18,12 +18,15 @@
 
 #include "instr.h"
 #include "limits.h"
+#include "subtype.h"
 #include "validate.h"
 
 /* The type of an operand that unreachable code made up. No type's byte is 0. */
 #define TYPE_UNKNOWN ((wasm_valtype)0)
 /* In signatures: the address type of the memory or table at hand. No type's byte is 1. */
 #define TYPE_ADDRESS ((wasm_valtype)1)
+/* A reference that unreachable code made up: below all of them. No type's byte is 0x66. */
+#define TYPE_UNKNOWN_REF ((wasm_valtype)0x66)
 
 enum { SIGNATURE_MAX = 3 };
 
@@ -37,6 +40,7 @@ typedef struct control {
     const wasm_functype *type;
     uint32_t base;       /* operands below its parameters */
     uint32_t base_slots; /* the same in slots */
+    uint32_t settings;   /* locals that were set when it was opened */
     uint8_t op;          /* OP_BLOCK (the function's body too), OP_LOOP, OP_IF, OP_ELSE */
     bool unreachable;    /* the rest of the block cannot be reached */
     bool visible;        /* the sink saw it open */
@@ -56,6 +60,20 @@ struct validate_scratch {
 
     wasm_valtype *locals; /* parameters first */
     uint32_t local_count, local_room;
+
+    /* Locals that cannot be null and have not been set yet may not be read (§3.4.4). `known` has a
+     * bit for each local; those that were set are in `settings`, in that order, so that the end of
+     * a block takes back what was set inside. Bits beyond settings are not meaningful. */
+    uint64_t *known;
+    uint32_t known_room;  /* words */
+    uint32_t param_count; /* parameters have values from the beginning */
+    uint32_t *settings;
+    uint32_t setting_count, setting_room;
+
+    /* The types of blocks that are written as a reference to one of the module's types: two for
+     * each type, that which may be null first; made when they are asked for. */
+    wasm_functype **short_types;
+    arena short_arena;
 
     uint32_t *labels; /* of the br_table at hand */
     uint32_t label_room;
@@ -77,6 +95,10 @@ wasm_status stack_push_slow(validate_scratch *s, wasm_valtype type);
 wasm_status stack_pop_slow(validate_scratch *s, wasm_valtype expect);
 /* Pops whatever is there; TYPE_UNKNOWN where unreachable code has nothing. */
 wasm_status stack_pop_any(validate_scratch *s, wasm_valtype *type);
+/* Pops a reference of any type; TYPE_UNKNOWN_REF where unreachable code has nothing. */
+wasm_status stack_pop_ref(validate_scratch *s, wasm_valtype *type);
+/* Whether an operand of type `found` is one of type `expect`. */
+bool type_fits(const validate_scratch *s, wasm_valtype found, wasm_valtype expect);
 wasm_status stack_pop_list(validate_scratch *s, const wasm_valtype *types, uint32_t count);
 wasm_status stack_push_list(validate_scratch *s, const wasm_valtype *types, uint32_t count);
 /* Pops and pushes what the op's row says; address: the type of its `a` operands. */
@@ -114,6 +136,15 @@ static inline wasm_status stack_pop(validate_scratch *s, wasm_valtype expect)
     return stack_pop_slow(s, expect);
 }
 
+/* What was set since there were `count` settings counts no longer. */
+static inline void locals_forget(validate_scratch *s, uint32_t count)
+{
+    while (s->setting_count > count) {
+        uint32_t local = s->settings[--s->setting_count];
+        s->known[local / 64] &= ~((uint64_t)1 << local % 64);
+    }
+}
+
 /* The depth-th label, counted from the innermost; NULL if there are fewer. */
 static inline control *control_at(validate_scratch *s, uint32_t depth)
 {
@@ -124,6 +155,10 @@ static inline control *control_at(validate_scratch *s, uint32_t depth)
 
 /* Check one instruction and fill what the sink is told of it. validate_control.c: */
 wasm_status check_control(validate_scratch *s, instr *in, validate_op *out);
+/* The function type `index` of the module. */
+wasm_status find_func_type(validate_scratch *s, uint32_t index, const module_type **out);
+/* validate_types.c: every type against its supertype. */
+wasm_status check_types(const wasm_module *m, wasm_report *report);
 /* validate_constant.c: an expression that must give one value of `type`. Globals from 0 to
  * `globals` - 1 may be read. Marks functions that it names as declared. */
 wasm_status check_constant(validate_scratch *s, module_span expression, wasm_valtype type,

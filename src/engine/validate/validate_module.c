@@ -34,6 +34,9 @@ static wasm_status check_funcs(checker *v)
             return report_fail(v->report, WASM_E_UNKNOWN_TYPE, func->at, i,
                                "type %u; the module has %u", (unsigned)func->type,
                                (unsigned)v->m->type_count);
+        if (v->m->types[func->type].form != MODULE_FUNC)
+            return report_fail(v->report, WASM_E_UNKNOWN_TYPE, func->at, i,
+                               "type %u is not a function's", (unsigned)func->type);
     }
     return WASM_OK;
 }
@@ -72,6 +75,10 @@ static wasm_status check_tables(checker *v)
         if (table->init.length != 0)
             TRY(check_constant(v->scratch, table->init, table->elem, m->global_import_count,
                                v->report));
+        else if (i >= m->table_import_count && !valtype_has_default(table->elem))
+            return check_fail(v, WASM_E_TYPE_MISMATCH, table->at,
+                              "table %u of %s needs an initial value", (unsigned)i,
+                              wasm_valtype_text(table->elem).text);
     }
     return WASM_OK;
 }
@@ -116,10 +123,11 @@ static wasm_status check_elem(checker *v, const module_elem *elem)
             return check_fail(v, WASM_E_UNKNOWN_TABLE, elem->at, "table %u; the module has %u",
                               (unsigned)elem->table, (unsigned)m->table_count);
         const module_table *table = &m->tables[elem->table];
-        if (table->elem != elem->type)
+        if (!valtype_is_below(m->types, elem->type, m->types, table->elem))
             return check_fail(v, WASM_E_TYPE_MISMATCH, elem->at,
-                              "a segment of %s for table %u of %s", wasm_valtype_name(elem->type),
-                              (unsigned)elem->table, wasm_valtype_name(table->elem));
+                              "a segment of %s for table %u of %s",
+                              wasm_valtype_text(elem->type).text, (unsigned)elem->table,
+                              wasm_valtype_text(table->elem).text);
         TRY(check_constant(v->scratch, elem->offset, table->bounds.is_64 ? WASM_I64 : WASM_I32,
                            m->global_count, v->report));
     }
@@ -230,6 +238,7 @@ static wasm_status check_start(checker *v)
 
 static wasm_status check_all(checker *v)
 {
+    TRY(check_types(v->m, v->report));
     TRY(check_funcs(v));
     TRY(check_tables(v));
     TRY(check_memories(v));

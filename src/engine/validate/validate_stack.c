@@ -37,6 +37,7 @@ wasm_status validate_scratch_new(wasm_module *module, validate_scratch **out)
         return quota_fail(&module->quota, NULL);
     memset(s, 0, sizeof *s);
     s->module = module;
+    arena_init(&s->short_arena, &module->quota);
     for (unsigned op = 0; op < OP_COUNT; op++)
         read_signature(isa_describe((isa_op)op)->sig, &s->signatures[op]);
     *out = s;
@@ -52,6 +53,9 @@ void validate_scratch_free(validate_scratch *s)
     quota_free(q, s->controls, s->control_room * sizeof *s->controls);
     quota_free(q, s->locals, s->local_room * sizeof *s->locals);
     quota_free(q, s->labels, s->label_room * sizeof *s->labels);
+    quota_free(q, s->known, s->known_room * sizeof *s->known);
+    quota_free(q, s->settings, s->setting_room * sizeof *s->settings);
+    arena_release(&s->short_arena);
     quota_free(q, s, sizeof *s);
 }
 
@@ -100,14 +104,34 @@ wasm_status stack_pop_slow(validate_scratch *s, wasm_valtype expect)
         if (s->top->unreachable)
             return WASM_OK;
         return scratch_fail(s, WASM_E_TYPE_MISMATCH, "%s expects %s, the stack is empty",
-                            isa_text(s->op), wasm_valtype_name(expect));
+                            isa_text(s->op), wasm_valtype_text(expect).text);
     }
     wasm_valtype found;
     TRY(stack_pop_any(s, &found));
-    if (found == expect || found == TYPE_UNKNOWN || expect == TYPE_UNKNOWN)
+    if (expect == TYPE_UNKNOWN || type_fits(s, found, expect))
         return WASM_OK;
     return scratch_fail(s, WASM_E_TYPE_MISMATCH, "%s expects %s, found %s", isa_text(s->op),
-                        wasm_valtype_name(expect), wasm_valtype_name(found));
+                        wasm_valtype_text(expect).text, wasm_valtype_text(found).text);
+}
+
+bool type_fits(const validate_scratch *s, wasm_valtype found, wasm_valtype expect)
+{
+    const module_type *types = s->module->types;
+    if (found == expect || found == TYPE_UNKNOWN)
+        return true;
+    return found == TYPE_UNKNOWN_REF ? WASM_IS_REF(expect)
+                                     : valtype_is_below(types, found, types, expect);
+}
+
+wasm_status stack_pop_ref(validate_scratch *s, wasm_valtype *type)
+{
+    TRY(stack_pop_any(s, type));
+    if (*type == TYPE_UNKNOWN)
+        *type = TYPE_UNKNOWN_REF;
+    if (WASM_IS_REF(*type))
+        return WASM_OK;
+    return scratch_fail(s, WASM_E_TYPE_MISMATCH, "%s expects a reference, found %s",
+                        isa_text(s->op), wasm_valtype_text(*type).text);
 }
 
 wasm_status stack_pop_list(validate_scratch *s, const wasm_valtype *types, uint32_t count)
@@ -155,6 +179,7 @@ wasm_status control_push(validate_scratch *s, isa_op op, const wasm_functype *ty
         .type = type,
         .base = s->operand_count,
         .base_slots = s->slots,
+        .settings = s->setting_count,
         .op = (uint8_t)op,
         .visible = visible,
     };
