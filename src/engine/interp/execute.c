@@ -27,7 +27,9 @@
  * Editing: 1. A handler that calls anything that may grow a memory ends with RELOAD().
  *          2. A handler that keeps `pc` elsewhere while it may trap loses the place of the trap.
  *          3. gcc would share the tails of handlers, and with them their indirect jumps, unless
- *             told otherwise: that is what EXECUTE_OPTIONS is for.
+ *             told otherwise: that is what EXECUTE_OPTIONS is for. Handlers begin at multiples of
+ *             32 bytes, or a new one moves all behind it, and with the same instructions loops
+ *             take up to a fifth longer or shorter than before (measured on AMD's Zen).
  * Spec:    chapter 4.
  */
 #include <string.h>
@@ -168,7 +170,7 @@ const void *const *interp_handlers(void)
 
 #define EXECUTE_OPTIONS                                                                            \
     __attribute__((optimize("no-gcse", "no-crossjumping", "no-tree-tail-merge",                    \
-                            "no-tree-loop-distribute-patterns")))
+                            "no-tree-loop-distribute-patterns", "align-labels=32")))
 
 #define HANDLER(name) L_##name:
 #define DISPATCH()    goto * pc->handler
