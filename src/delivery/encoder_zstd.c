@@ -7,9 +7,10 @@
  *          size, and whose window is at least that, is a single segment, and its window is its
  *          size. Thus 14 MB against 12 MB, where 15 MB are allowed, keep the whole dictionary.
  * How:     Only a promised size is announced (ENCODER_BEST); a frame that turns out to have
- *          another one is an error of the library. The search for long matches (LDM) finds code
- *          that has moved by megabytes, which the window of the ordinary search structures at
- *          these levels has forgotten.
+ *          another one is an error of the library. The search for long matches (LDM) finds what the
+ *          ordinary search of the lower levels has no room to remember of a dictionary: a delta of
+ *          esbuild's 14 MB takes 1.34 MB with it at level 6, and 3.33 MB without. At 22 it makes no
+ *          difference.
  * Memory:  The library's, by malloc: with ENCODER_FAST 7 MiB, with ENCODER_BEST 140 MiB, and
  *          with a dictionary of 14 MB 410 MiB.
  * Threads: As encoder.h.

@@ -83,7 +83,8 @@ bool etag_for_compressed(char *out, const char *tag, enum coding coding)
     if (end == NULL || *end != '\0') {
         return false;
     }
-    memcpy(out, "W/", 2);
+    out[0] = 'W';
+    out[1] = '/';
     etag_for_coding(out + 2, own.at, coding);
     return true;
 }

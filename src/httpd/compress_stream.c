@@ -25,9 +25,9 @@
 #include "encoder.h"
 #include "httpd_log.h"
 
-/* Half of what httpd collects before it writes to the network (FlushMaxThreshold, 64 KiB), so that
- * a write is of two, and twice the 16 KiB of a TLS record. */
-enum { BUFFER = 32 * 1024 };
+/* What httpd collects before it writes to the network (FlushMaxThreshold), so that a full buffer is
+ * one write. */
+enum { BUFFER = 64 * 1024 };
 
 struct compress_stream {
     ap_filter_t *filter;
