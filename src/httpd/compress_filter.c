@@ -264,7 +264,8 @@ void compress_filter_register(void)
 
 void compress_filter_insert(request_rec *r)
 {
-    if (request_state_of(r)->compressible) {
+    /* The setting first: most requests have no state yet, and need none. */
+    if (SETTING_OF(dir, settings_of(r), compress)->on && request_state_of(r)->compressible) {
         ap_add_output_filter_handle(compress_filter, WAITING, r, r->connection);
     }
 }
