@@ -19,14 +19,19 @@
 
 #define PAGE_MAX ((size_t)64 << 20)
 
+static bool is_listed(const struct pack_page *pages, const char *name)
+{
+    while (pages != NULL && strcmp(pages->name, name) != 0)
+        pages = pages->next;
+    return pages != NULL;
+}
+
 /* Whether something other than the page itself, or an earlier result, is where it is to go. */
 static bool in_the_way(const pack_run *run, const char *name, const struct stat *source,
                        const struct stat *there)
 {
-    for (const struct pack_page *page = run->state.pages; page != NULL; page = page->next)
-        if (strcmp(page->name, name) == 0)
-            return false;
-    return source->st_dev != there->st_dev || source->st_ino != there->st_ino;
+    return !is_listed(run->state.pages, name) && !is_listed(run->interrupted.pages, name) &&
+           (source->st_dev != there->st_dev || source->st_ino != there->st_ino);
 }
 
 /* Whether DIR has exactly this text under the name. */

@@ -53,8 +53,11 @@ static void remember_journal(void *context, const char *text, size_t length)
     struct pack_state state;
     const char *why;
 
-    if (pack_manifest_read(&run->pool, text, length, &state, &why))
-        remember_state(run, &state);
+    if (!pack_manifest_read(&run->pool, text, length, &state, &why))
+        return;
+    remember_state(run, &state);
+    for (const struct pack_page *page = state.pages; page != NULL; page = page->next)
+        pack_state_page(&run->pool, &run->interrupted, page->name, page->base);
 }
 
 static enum tool_exit read_manifest(pack_run *run)

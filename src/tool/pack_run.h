@@ -65,6 +65,7 @@ typedef struct pack_run {
     size_t manifest_length;
     struct timespec now; /* of everything that this run makes */
     struct pack_known *known;
+    struct pack_state interrupted; /* pages only: those of journals, which are pack's as well */
     struct pack_output *outputs, **outputs_tail; /* in the order in which they are published */
     struct pack_task *tasks, **tasks_tail;
     struct pack_line *lines, **lines_tail;

@@ -375,7 +375,8 @@ def test_damage_is_repaired(site):
     (site.out / (name + ".br")).unlink()
     (site.out / (name + ".gz")).write_bytes(b"")
     done = site.pack("app.wasm")
-    assert done.stdout == "completed %s\n" % name
+    # A variant that was good may have become older than the raw file that was put back.
+    assert [line for line in done.stdout.splitlines() if "renewed the time" not in line] == ["completed " + name]
     assert {name: site.read(name) for name in site.names()} == good
     check_folder(site)
 
@@ -846,6 +847,19 @@ def test_a_failed_run_keeps_what_an_interrupted_one_noted(site):
     assert done.returncode == 2
     assert sorted(p.name for p in (site.out / ".wasmserve-pack").iterdir()) == ["journal-4", "journal-5"]
     site.pack("app.wasm")
+    assert check_folder(site) == set(site.names())
+
+
+def test_a_page_that_an_interrupted_run_has_written_is_not_in_the_way(site):
+    """It was the first run, so no manifest lists the page."""
+    site.write("app.wasm", V1)
+    site.write("index.html", "<a href='app.wasm'>")
+    site.pack("app.wasm", "--rewrite", "index.html")
+    site.write("out/.wasmserve-pack/journal-0", site.read("manifest.json"))
+    (site.out / "manifest.json").unlink()
+    site.write("app.wasm", V2)
+    site.pack("app.wasm", "--rewrite", "index.html")
+    assert site.read("index.html").decode() == "<a href='%s'>" % site.current("app.wasm")
     assert check_folder(site) == set(site.names())
 
 
