@@ -11,7 +11,6 @@
 #include "coding.h"
 
 static const char own_folder[] = ".wasmserve-pack";
-static const char manifest[] = "manifest.json";
 static const char go_glue[] = "wasm_exec.js";
 
 static bool ends_with(const char *name, const char *ending)
@@ -104,8 +103,8 @@ const char *pack_name_fault(const char *name)
     if (strlen(name) > 1024) {
         return "is longer than 1024 bytes";
     }
-    if (strncmp(name, own_folder, sizeof(own_folder) - 1) == 0 || strcmp(name, manifest) == 0) {
-        return "is the name of something that pack itself keeps there";
+    if (strncmp(name, own_folder, sizeof(own_folder) - 1) == 0) {
+        return "begins as that of pack's own folder";
     }
     if (coding_by_suffix(at) != CODING_COUNT) {
         return "is that of a compressed form, which pack makes itself";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pack_manifest.h — manifest.json: what `wasmserve pack` has made in a folder, for itself and for
- * whoever builds pages.
+ * pack_manifest.h — the manifest (manifest.json): what `wasmserve pack` has made in a folder, for
+ * itself and for whoever builds pages.
  *
  * Format:  One object. "files" is for others: the current name, size and digests of each file by
  * the name that it was packed as. "units" is pack's own memory, from which "files" follows; what a
@@ -19,8 +19,6 @@
 
 #include "pack_pool.h"
 #include "pack_state.h"
-
-#define PACK_MANIFEST_NAME "manifest.json"
 
 /* Reads a manifest into *state, everything in it the pool's. False: it is none, or was changed;
  * *why says what is wrong with it, as a sentence without a period. */

@@ -39,6 +39,9 @@ const char pack_options_usage[] =
     "                       (default: all of them directly in DIR)\n"
     "  --base URL           the URL of DIR, where pages do not refer to it by / (default) or by\n"
     "                       relative paths: /assets/, https://cdn.example/app/\n"
+    "  --manifest NAME      the manifest's name in DIR (default manifest.json), where that is "
+    "taken\n"
+    "                       by a web app manifest\n"
     "  --keep N             old versions that stay beside the current one (default 3, 0 to 1000)\n"
     "  --deltas N           make deltas against the newest N of them (default 2)\n"
     "  --encodings LIST     the variants: br,zstd,gzip (default), or none\n"
@@ -97,6 +100,16 @@ static bool parse_base(pack_options *options, const char *text)
     return options->base != NULL && pack_name_base_fault(options->base) == NULL;
 }
 
+/* Not in a folder below, and nothing that could be a packed file or pack's own. */
+static bool is_manifest_name(const char *name)
+{
+    static const char ending[] = ".json";
+    size_t length = strlen(name), n = sizeof ending - 1;
+
+    return length > n && strcmp(name + length - n, ending) == 0 && strchr(name, '/') == NULL &&
+           pack_name_fault(name) == NULL;
+}
+
 static unsigned processors(void)
 {
     cpu_set_t set;
@@ -126,6 +139,7 @@ enum option_id {
     OPTION_PAIR,
     OPTION_ROOT,
     OPTION_BASE,
+    OPTION_MANIFEST,
     OPTION_KEEP,
     OPTION_DELTAS,
     OPTION_ENCODINGS,
@@ -149,6 +163,7 @@ static const struct option_row {
     [OPTION_PAIR] = {"--pair", NULL, true, "two files or more with commas between them"},
     [OPTION_ROOT] = {"--root", NULL, true, "a folder"},
     [OPTION_BASE] = {"--base", NULL, true, "a URL or its path"},
+    [OPTION_MANIFEST] = {"--manifest", NULL, true, "a file name that ends with .json"},
     [OPTION_KEEP] = {"--keep", NULL, true, "a number from 0 to 1000"},
     [OPTION_DELTAS] = {"--deltas", NULL, true, "a number from 0 to 1000"},
     [OPTION_ENCODINGS] = {"--encodings", NULL, true, "br, zstd and gzip with commas, or none"},
@@ -169,6 +184,7 @@ static bool apply(pack_options *options, enum option_id id, const char *value)
     case OPTION_PAIR: add_word(&options->pairs, value); return strchr(value, ',') != NULL;
     case OPTION_ROOT: options->root = value; return value[0] != '\0';
     case OPTION_BASE: return parse_base(options, value);
+    case OPTION_MANIFEST: options->manifest = value; return is_manifest_name(value);
     case OPTION_KEEP: return parse_count(value, KEEP_MAX, &options->keep);
     case OPTION_DELTAS: return parse_count(value, KEEP_MAX, &options->deltas);
     case OPTION_ENCODINGS: return parse_variants(value, &options->variants);
@@ -265,6 +281,7 @@ bool pack_options_parse(pack_options *options, int argc, char **argv)
     bool only_files = false, pages = false;
 
     *options = (pack_options){.base = "/",
+                              .manifest = "manifest.json",
                               .keep = KEEP,
                               .deltas = DELTAS,
                               .variants = 1u << CODING_BR | 1u << CODING_ZSTD | 1u << CODING_GZIP,

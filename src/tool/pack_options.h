@@ -16,22 +16,23 @@ typedef struct pack_words {
 } pack_words;
 
 typedef struct pack_options {
-    bool help;           /* asked for; nothing else is looked at */
-    const char *folder;  /* where the result goes */
-    bool back;           /* go back, and the words are names of packed files */
-    pack_words files;    /* what is to be packed */
-    pack_words pages;    /* whose references are to be rewritten */
-    pack_words pairs;    /* each "A,B" or longer */
-    const char *root;    /* the folder that names count from; NULL: names without folders */
-    const char *base;    /* the URL of the result as pages have it; ends with a slash */
-    coding_set variants; /* which are made */
-    unsigned keep;       /* old versions that stay beside the current one */
-    unsigned deltas;     /* old versions against which deltas are made */
-    unsigned threads;    /* that compress at once */
-    uint64_t memory;     /* bytes that they may take together, by estimate */
-    bool force;          /* replace what is in the way, part what was a pair */
-    bool quiet;          /* say nothing but complaints */
-    char *base_owned;    /* the base, where one was given */
+    bool help;            /* asked for; nothing else is looked at */
+    const char *folder;   /* where the result goes */
+    bool back;            /* go back, and the words are names of packed files */
+    pack_words files;     /* what is to be packed */
+    pack_words pages;     /* whose references are to be rewritten */
+    pack_words pairs;     /* each "A,B" or longer */
+    const char *root;     /* the folder that names count from; NULL: names without folders */
+    const char *manifest; /* its name in the folder */
+    const char *base;     /* the URL of the result as pages have it; ends with a slash */
+    coding_set variants;  /* which are made */
+    unsigned keep;        /* old versions that stay beside the current one */
+    unsigned deltas;      /* old versions against which deltas are made */
+    unsigned threads;     /* that compress at once */
+    uint64_t memory;      /* bytes that they may take together, by estimate */
+    bool force;           /* replace what is in the way, part what was a pair */
+    bool quiet;           /* say nothing but complaints */
+    char *base_owned;     /* the base, where one was given */
 } pack_options;
 
 /* False if the command line makes no sense, or memory is short; why has been said on stderr. The

@@ -66,12 +66,12 @@ static enum tool_exit read_manifest(pack_run *run)
     const char *why;
     int fd;
 
-    switch (pack_folder_look(&run->folder, PACK_MANIFEST_NAME, &status)) {
+    switch (pack_folder_look(&run->folder, run->options->manifest, &status)) {
     case PACK_ABSENT: return TOOL_OK;
     case PACK_OBSTACLE: return TOOL_REFUSED;
     case PACK_FILE: break;
     }
-    fd = pack_folder_open_file(&run->folder, PACK_MANIFEST_NAME);
+    fd = pack_folder_open_file(&run->folder, run->options->manifest);
     if (fd >= 0) {
         run->manifest = pack_read_all(fd, MANIFEST_MAX, &run->manifest_length);
         int error = errno;
@@ -79,13 +79,14 @@ static enum tool_exit read_manifest(pack_run *run)
         errno = error;
     }
     if (run->manifest == NULL) {
-        pack_complain("%s/" PACK_MANIFEST_NAME ": %s", run->folder.path, strerror(errno));
+        pack_complain("%s/%s: %s", run->folder.path, run->options->manifest, strerror(errno));
         return TOOL_REFUSED;
     }
     if (!pack_manifest_read(&run->pool, run->manifest, run->manifest_length, &run->state, &why)) {
-        pack_complain("%s/" PACK_MANIFEST_NAME " cannot be used: %s; put it right, or move it away "
-                      "and remove the files that it names",
-                      run->folder.path, why);
+        pack_complain(
+            "%s/%s cannot be used: %s; put it right, or move it away and remove the files "
+            "that it names; or choose another name for pack's by --manifest",
+            run->folder.path, run->options->manifest, why);
         return TOOL_REFUSED;
     }
     remember_state(run, &run->state);
@@ -186,7 +187,9 @@ const char *pack_run_name(pack_run *run, const char *path, enum tool_exit *statu
         pack_complain("%s: %s", path, why);
         return NULL;
     }
-    fault = pack_name_fault(name);
+    fault = strcmp(name, run->options->manifest) == 0
+                ? "is that of the manifest; --manifest gives that one another"
+                : pack_name_fault(name);
     if (fault != NULL) {
         pack_complain("%s cannot be packed: its name %s", path, fault);
         return NULL;
@@ -266,7 +269,7 @@ static enum tool_exit publish_manifest(pack_run *run, const char *text, size_t l
     enum tool_exit status = pack_folder_write(&run->folder, staged, text, length);
 
     return status == TOOL_OK
-               ? pack_folder_publish(&run->folder, staged, PACK_MANIFEST_NAME, run->now)
+               ? pack_folder_publish(&run->folder, staged, run->options->manifest, run->now)
                : status;
 }
 

@@ -48,7 +48,7 @@ static void check_name(void *context, const char *name, uint64_t bytes, const ch
         at += *at == '/';
         require(strncmp(at, "../", 3) != 0 && strcmp(at, "..") != 0 && *at != '/' && *at != '\0');
     }
-    require(strcmp(name, PACK_MANIFEST_NAME) != 0 && strncmp(name, ".wasmserve-pack/", 16) != 0);
+    require(strncmp(name, ".wasmserve-pack/", 16) != 0);
     for (size_t i = 0; i < seen->count; i++)
         require(strcmp(seen->names[i], name) != 0);
     if (seen->count < NAMES_MAX)

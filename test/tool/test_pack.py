@@ -554,6 +554,23 @@ def test_the_url_of_the_folder(site):
     assert site.current("app.wasm") in site.read("index.html").decode()
 
 
+def test_another_name_for_the_manifest(site):
+    """A web app manifest has the name that ours has."""
+    site.write("app.wasm", V1)
+    site.write("manifest.json", '{"icons": [], "start_url": "app.wasm"}')
+    site.write("out/manifest.json", "{}")
+    done = site.run("app.wasm")
+    assert done.returncode == 2 and "choose another name for pack's by --manifest" in done.stderr
+    for content in (V1, V2):
+        site.write("app.wasm", content)
+        site.pack("app.wasm", "--manifest", "packed.json", "--force", "--rewrite", "manifest.json")
+        name = json.loads((site.out / "packed.json").read_text())["files"]["app.wasm"]["name"]
+        assert json.loads((site.out / "manifest.json").read_text())["start_url"] == name
+    done = site.run("--manifest", "packed.json", "--rollback", "app.wasm")
+    assert done.returncode == 0
+    assert site.read("manifest.json").decode() == '{"icons": [], "start_url": "app.%s.wasm"}' % hexes(V1)[:16]
+
+
 def test_what_is_in_the_way_of_a_page(site):
     site.write("app.wasm", V1)
     site.write("index.html", "<a href='app.wasm'>")
@@ -604,7 +621,8 @@ def test_folders_below_the_root(site):
     (["app.wasm", "--encodings", "br,lzma"], "--encodings wants"), (["app.wasm", "--encodings", "dcz"], "--encodings"),
     (["app.wasm", "--encodings", ""], "--encodings wants"), (["app.wasm", "--pair", "app.wasm"], "--pair wants"),
     (["app.wasm", "--pair", "app.wasm,b.js"], '"b.js" is none of the FILEs'), (["app.wasm", "--base", ""], "--base"),
-    (["app.wasm", "--base", "/\n/"], "--base wants"), (["app.wasm", "--quiet=1"], "--quiet takes no value"),
+    (["app.wasm", "--base", "/\n/"], "--base wants"), (["app.wasm", "--manifest", "a/m.json"], "--manifest wants"),
+    (["app.wasm", "--manifest", "app.wasm"], "--manifest wants a file name that ends with .json"), (["app.wasm", "--quiet=1"], "--quiet takes no value"),
     (["--rollback"], "--rollback wants the names"), (["--rollback", "a", "--rewrite", "b"], "--rollback goes with"),
     (["app.wasm", "./app.wasm"], "would both be app.wasm"),
     (["app.wasm", "--rewrite", "app.wasm"], "packed under a name with a hash"),
@@ -628,7 +646,7 @@ def test_no_folder(site):
     ("page.wasm", b"<!DOCTYPE html>", "page.wasm is not a WebAssembly module"),
     ("empty.wasm", b"", "empty.wasm is not a WebAssembly module"),
     ("app.wasm.br", b"x", "its name is that of a compressed form"),
-    ("manifest.json", b"{}", "its name is the name of something that pack itself keeps there"),
+    ("manifest.json", b"{}", "its name is that of the manifest; --manifest gives that one another"),
     ("a\nb.wasm", "module", "its name contains a control character"),
     ("folder.wasm", "folder", "folder.wasm is not a regular file"),
     ("pipe.wasm", "pipe", "pipe.wasm is not a regular file"),
