@@ -40,6 +40,15 @@ AddOutputFilterByType DEFLATE text/javascript application/wasm
     WasmServe On
     WasmServeTypes .wasm .js
 </Directory>
+<Directory "${docroot}/sent">
+    WasmServe On
+    WasmServeCompress On
+    WasmServeTypes .wasm .js
+</Directory>
+<Location "/sent/loader.js">
+    SetHandler wasmserve-loader
+    WasmServeEncodings zstd
+</Location>
 """
 
 
@@ -59,6 +68,7 @@ def httpd(make_httpd):
             server.write("docroot/app/" + name, RAW, mtime=WHEN)
             server.write("docroot/app/%s.br" % name, BR, mtime=WHEN)
         server.write("docroot/app/only.wasm.br", BR, mtime=WHEN)
+        server.write("docroot/sent/app.wasm", RAW, mtime=WHEN)
 
     return make_httpd(config=CONFIG, modules=["deflate", "headers", "expires"], h2=True, setup=setup)
 
@@ -177,6 +187,19 @@ def test_delivery_announces_the_raw_size(httpd, name):
     assert same.status == 304 and SIZE not in same  # RFC 9110 §15.4.5
     assert SIZE not in httpd.get("/app/" + name, [("Accept-Encoding", "*;q=0")])
     assert SIZE not in httpd.get("/app/" + name, [("Range", "bytes=99999-")])
+
+
+def test_what_is_compressed_as_it_is_sent_has_its_raw_size(httpd):
+    answer = httpd.get("/sent/app.wasm", [("Accept-Encoding", "gzip")])
+    assert (answer.status, answer.get("Content-Encoding"), answer.get(SIZE)) == (200, "gzip", str(len(RAW)))
+    assert gzip.decompress(answer.body) == RAW
+
+
+def test_the_loader_is_not_compressed_a_second_time(httpd):
+    answer = httpd.get("/sent/loader.js", [("Accept-Encoding", "br, gzip")])
+    check(answer, "identity")
+    if "zstd" in built_in():
+        check(httpd.get("/sent/loader.js", [("Accept-Encoding", "br, gzip, zstd")]), "zstd")
 
 
 def test_a_variant_by_its_own_name_has_no_raw_size_to_announce(httpd):
