@@ -32,10 +32,10 @@ def httpd(make_httpd):
         KeepAliveTimeout 300""")
 
 
-def steps(guide):
-    """The commands that a guide's README tells the reader to type."""
+def steps(guide, which=0):
+    """The commands that a guide's README tells the reader to type: 0, to build it; 1, to pack it."""
     with open(os.path.join(GUIDES, guide, "README.md"), encoding="utf-8") as text:
-        return re.search(r"(?ms)^```sh\n(.*?)^```$", text.read()).group(1)
+        return re.findall(r"(?ms)^```sh\n(.*?)^```$", text.read())[which]
 
 
 def copy_of(guide, name):
@@ -71,6 +71,27 @@ def upload(httpd, folder, name, only=None):
             if only is None or re.search(only, place):
                 with open(path, "rb") as data:
                     httpd.write("docroot/%s/%s" % (name, place), data.read(), mtime=os.path.getmtime(path))
+
+
+def pack(httpd, guide, name, tool):
+    """What a README says of the tool, done in the built folder; the outcome to the server."""
+    done = subprocess.run(["bash", "-euc", steps(guide, 1)], cwd=os.path.join(BUILT, guide), capture_output=True, text=True,
+                          env=dict(os.environ, PATH=os.path.dirname(tool) + ":" + os.environ["PATH"]))
+    assert done.returncode == 0, done.stdout + done.stderr
+    upload(httpd, os.path.join(BUILT, guide, "site"), name)
+
+
+def check_packed(browser, httpd, guide, said):
+    """The page as packed runs, and on the next visit nothing of the app is asked for again."""
+    with open(httpd.path("logs/access_log"), encoding="ascii") as log:
+        log.seek(0, os.SEEK_END)
+        rows = []
+        for _ in range(2):
+            check_page(browser, httpd, "/packed-%s/" % guide, said, "packed-" + guide)
+            rows.append([line.split()[:2] for line in log if re.search(r"\.(wasm|js) ", line)])
+    fetched, again = ([row for row in visit if "loader" not in row[0]] for visit in rows)
+    assert fetched and {status for _, status in fetched} == {"200"} and again == []
+    assert all(re.search(r"[.-][0-9a-f]{8,}", path) for path, _ in fetched), fetched
 
 
 def decoded(answer):
@@ -130,6 +151,15 @@ def test_go_is_delivered(httpd, go):
         assert answer.get("Cache-Control") == "no-cache" and answer.get("Content-Encoding") == "br"
 
 
+@pytest.fixture(scope="module")
+def packed_go(httpd, go, tool):
+    pack(httpd, "go", "packed-go", tool)
+
+
+def test_go_packed_runs(browser, httpd, packed_go):
+    check_packed(browser, httpd, "go", "Hello, visitor, from Go.")
+
+
 def test_go_runs(browser, httpd, go):
     check_page(browser, httpd, "/go/", "Hello, visitor, from Go.", "go")
     assert browser.wait("return document.getElementById('app').dataset.ended", "its end") == "0"
@@ -171,6 +201,15 @@ def test_c_is_delivered(httpd, c):
     assert check_delivery(httpd, "/c/app.wasm", WASM).get("Cache-Control") == "no-cache"
 
 
+@pytest.fixture(scope="module")
+def packed_c(httpd, c, tool):
+    pack(httpd, "c", "packed-c", tool)
+
+
+def test_c_packed_runs(browser, httpd, packed_c):
+    check_packed(browser, httpd, "c", "The primes: 8")
+
+
 def test_c_runs(browser, httpd, c):
     check_page(browser, httpd, "/c/", "The primes: 8", "c")
 
@@ -197,6 +236,15 @@ def rust(httpd):
 def test_rust_is_delivered(httpd, rust):
     for name, types in (("app_bg.wasm", WASM), ("app.js", SCRIPT)):
         assert check_delivery(httpd, "/rust/pkg/" + name, types).get("Cache-Control") == "no-cache"
+
+
+@pytest.fixture(scope="module")
+def packed_rust(httpd, rust, tool):
+    pack(httpd, "rust", "packed-rust", tool)
+
+
+def test_rust_packed_runs(browser, httpd, packed_rust):
+    check_packed(browser, httpd, "rust", "Hello, visitor, from Rust.")
 
 
 def test_rust_runs(browser, httpd, rust):
@@ -231,6 +279,15 @@ def emscripten(httpd):
 def test_emscripten_is_delivered(httpd, emscripten):
     for name, types in (("app.wasm", WASM), ("app.js", SCRIPT)):
         assert check_delivery(httpd, "/emscripten/" + name, types).get("Cache-Control") == "no-cache"
+
+
+@pytest.fixture(scope="module")
+def packed_emscripten(httpd, emscripten, tool):
+    pack(httpd, "emscripten", "packed-emscripten", tool)
+
+
+def test_emscripten_packed_runs(browser, httpd, packed_emscripten):
+    check_packed(browser, httpd, "emscripten", "Hello from C, by emscripten.")
 
 
 def test_emscripten_runs(browser, httpd, emscripten):
