@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """From `wasmserve pack` to the browser: a page whose app has a hash in its name, deployed, visited again, deployed anew
 and rolled back. What travels is read off the server's log."""
-import os
 import subprocess
 
 import pytest
 
+import accesslog
 from modules import module
 
-CONFIG = """
-CustomLog "logs/access_log" "%U %>s %B %{Content-Encoding}o"
+CONFIG = accesslog.CONFIG + """
 DirectoryIndex index.html
 KeepAliveTimeout 300
 <Directory "${docroot}">
@@ -61,15 +60,14 @@ class Deployment:
         (self.sources / "app.wasm").write_bytes(data)
         self.run("app.wasm", "--rewrite", "index.html")
 
-    def visit(self, browser):
-        """What the app says, and [status, bytes, coding] of each request for a module meanwhile."""
-        with open(self.httpd.path("logs/access_log"), encoding="ascii") as log:
-            log.seek(0, os.SEEK_END)
-            browser.open("http://127.0.0.1:%d/%s/" % (self.httpd.port, self.folder))
-            said = browser.wait("return document.getElementById('app').textContent", "the app")
-            rows = [line.split() for line in log]
-        return said, [[int(row[1]), int(row[2]), row[3]] for row in rows
-                      if row[0].startswith("/%s/" % self.folder) and row[0].endswith(".wasm")]
+    def visit(self, browser, requests):
+        """What the app says, and (status, bytes, coding) of each request for a module meanwhile, of which there are to be
+        at least so many."""
+        log = accesslog.AccessLog(self.httpd)
+        browser.open("http://127.0.0.1:%d/%s/" % (self.httpd.port, self.folder))
+        said = browser.wait("return document.getElementById('app').textContent", "the app")
+        rows = log.rows(lambda path: path.startswith("/%s/" % self.folder) and path.endswith(".wasm"), requests)
+        return said, [tuple(row[1:]) for row in rows]
 
 
 @pytest.fixture
@@ -83,12 +81,12 @@ OLD, NEW = module(1, pad=200000), module(2, pad=200000) + b"\0\x08\7changed"
 
 def test_deployed_visited_again_deployed_anew_and_rolled_back(browser, deployment):
     deployment.deploy(OLD)
-    said, (request,) = deployment.visit(browser)
+    said, (request,) = deployment.visit(browser, 1)
     assert said == "1 of %d" % len(OLD) and (request[0], request[2]) == (200, "br")
-    assert deployment.visit(browser) == (said, []), "asked again for what never changes"
+    assert deployment.visit(browser, 0) == (said, []), "asked again for what never changes"
     deployment.deploy(NEW)
-    said, (request,) = deployment.visit(browser)
+    said, (request,) = deployment.visit(browser, 1)
     assert said == "2 of %d" % len(NEW) and (request[0], request[2]) == (200, "br")
     deployment.run("--rollback", "app.wasm")
-    assert deployment.visit(browser) == ("1 of %d" % len(OLD), [])
+    assert deployment.visit(browser, 0) == ("1 of %d" % len(OLD), [])
     browser.shot("deploying-" + browser.name)

@@ -14,6 +14,7 @@ import subprocess
 
 import pytest
 
+import accesslog
 import browsers
 from modules import module
 
@@ -26,8 +27,7 @@ SUFFIX = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
 @pytest.fixture(scope="module")
 def httpd(make_httpd):
-    return make_httpd(override="FileInfo", modules=["log_config", "rewrite"], config="""
-        CustomLog "logs/access_log" "%U %>s %B %{Content-Encoding}o"
+    return make_httpd(override="FileInfo", modules=["log_config", "rewrite"], config=accesslog.CONFIG + """
         DirectoryIndex index.html
         KeepAliveTimeout 300""")
 
@@ -83,14 +83,14 @@ def pack(httpd, guide, name, tool):
 
 def check_packed(browser, httpd, guide, said):
     """The page as packed runs, and on the next visit nothing of the app is asked for again."""
-    with open(httpd.path("logs/access_log"), encoding="ascii") as log:
-        log.seek(0, os.SEEK_END)
-        rows = []
-        for _ in range(2):
-            check_page(browser, httpd, "/packed-%s/" % guide, said, "packed-" + guide)
-            rows.append([line.split()[:2] for line in log if re.search(r"\.(wasm|js) ", line)])
-    fetched, again = ([row for row in visit if "loader" not in row[0]] for visit in rows)
-    assert fetched and {status for _, status in fetched} == {"200"} and again == []
+    asked = []
+    for _ in range(2):
+        log = accesslog.AccessLog(httpd)
+        check_page(browser, httpd, "/packed-%s/" % guide, said, "packed-" + guide)
+        rows = log.rows(lambda path: re.search(r"\.(wasm|js)$", path) and "loader" not in path, 0 if asked else 1)
+        asked.append([row[:2] for row in rows])
+    fetched, again = asked
+    assert {status for _, status in fetched} == {200} and again == []
     assert all(re.search(r"[.-][0-9a-f]{8,}", path) for path, _ in fetched), fetched
 
 
@@ -391,11 +391,10 @@ def test_blazor_is_delivered(httpd, blazor):
 
 
 def test_blazor_runs_at_every_address_of_its_own(browser, httpd, blazor):
-    with open(httpd.path("logs/access_log"), encoding="ascii") as log:
-        log.seek(0, os.SEEK_END)
-        for address in ("", "counter", "a/b"):
-            check_page(browser, httpd, "/blazor/" + address, "42 at /%s with " % address, "blazor")
-        rows = [line.split() for line in log if line.startswith("/blazor/_framework/")]
-    asked = {name: [row[1] for row in rows if row[0].endswith("/" + name)] for name in blazor}
-    assert asked["App.wasm"] == ["200", "304", "304"] and asked["dotnet.native.y6qj3zvvho.wasm"] == ["200"]
+    log = accesslog.AccessLog(httpd)
+    for address in ("", "counter", "a/b"):
+        check_page(browser, httpd, "/blazor/" + address, "42 at /%s with " % address, "blazor")
+    for name, statuses in (("App.wasm", [200, 304, 304]), ("dotnet.native.y6qj3zvvho.wasm", [200])):
+        asked = log.rows(lambda path, name=name: path == "/blazor/_framework/" + name, len(statuses))
+        assert [row[1] for row in asked] == statuses
     assert httpd.get("/blazor/_framework/missing.wasm").status == 404

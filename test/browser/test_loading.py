@@ -8,13 +8,13 @@ import subprocess
 
 import pytest
 
-import slow_backend as backends
+import accesslog
 import browsers
+import slow_backend as backends
 from browsers import wait_for
 from modules import hot_module, module
 
 CONFIG = """
-CustomLog "logs/access_log" "%%m %%U%%q %%>s %%B %%{Content-Encoding}o"
 DirectoryIndex index.html
 # Longer than the tests: a connection that the server has closed and the browser has not delays the stop.
 KeepAliveTimeout 300
@@ -86,7 +86,7 @@ def httpd(make_httpd, backend):
     def setup(server):
         server.write("docroot/page.js", SCRIPT)
 
-    server = make_httpd(config=CONFIG % {"backend": backend.port}, setup=setup,
+    server = make_httpd(config=accesslog.CONFIG + CONFIG % {"backend": backend.port}, setup=setup,
                         modules=["log_config", "headers", "alias", "ratelimit", "proxy_http", "rewrite"])
     # httpd about the answers that the backend cuts, and about what is denied
     server.expect_log(r"AH01110|AH00898|AH01102|AH01630|AH10264|AH01839", optional=True)
@@ -100,6 +100,7 @@ class Site:
         self.httpd = httpd
         self.path = "/" + folder + "/"
         self.calls = 0
+        self.log = accesslog.AccessLog(httpd)
         self.write("index.html", PAGE % folder)
 
     def write(self, name, data, mtime=None):
@@ -131,11 +132,9 @@ class Site:
         assert "error" not in said, "%s: %s" % (browser.name, said["error"])
         return said["value"]
 
-    def requests(self, name):
-        """(status, bytes, coding) of each request for a file so far, once the log is complete."""
-        with open(self.httpd.path("logs/access_log"), encoding="ascii") as log:
-            rows = [line.split() for line in log]
-        return [(int(row[2]), int(row[3]), row[4]) for row in rows if row[1] == self.path + name]
+    def requests(self, name, count):
+        """(status, bytes, coding) of each request for a file so far, of which there are to be at least `count`."""
+        return [tuple(row[1:]) for row in self.log.rows(lambda path: path == self.path + name, count)]
 
 
 @pytest.fixture
@@ -155,13 +154,13 @@ def test_first_load_then_none_for_a_hashed_name(browser, site):
     site.open(browser)
     browser.run("go('app.0123456789abcdef.wasm')")
     assert outcome(browser) == 42
-    assert [(status, coding) for status, _, coding in site.requests("app.0123456789abcdef.wasm")] == [(200, "br")]
+    assert [(status, coding) for status, _, coding in site.requests("app.0123456789abcdef.wasm", 1)] == [(200, "br")]
     last = browser.run("return seen[seen.length - 1]")
     assert (last["loaded"], last["total"], last["percent"], last["done"]) == (len(data), len(data), 100, True)
     site.open(browser)
     browser.run("go('app.0123456789abcdef.wasm')")
     assert outcome(browser) == 42
-    assert len(site.requests("app.0123456789abcdef.wasm")) == 1, "asked again for what never changes"
+    assert len(site.requests("app.0123456789abcdef.wasm", 1)) == 1, "asked again for what never changes"
 
 
 def test_a_repeat_load_of_any_other_name_is_a_304(browser, site):
@@ -170,7 +169,7 @@ def test_a_repeat_load_of_any_other_name_is_a_304(browser, site):
         site.open(browser)
         browser.run("go('app.wasm')")
         assert outcome(browser) == 42
-    (first, size, coding), (again, nothing, _) = site.requests("app.wasm")
+    (first, size, coding), (again, nothing, _) = site.requests("app.wasm", 2)
     assert (first, coding, again, nothing) == (200, "br", 304, 0) and 100000 < size < 200000
 
 
@@ -183,7 +182,7 @@ def test_after_a_deployment_only_the_new_file_is_fetched(browser, site):
         browser.run("""fetch('app.json', { cache: 'no-cache' }).then((answer) => answer.json())
                          .then(({ url }) => go(url))""")
         assert outcome(browser) == answer
-    assert [[status for status, _, _ in site.requests(name)] for name in names] == [[200], [200]]
+    assert [[status for status, _, _ in site.requests(name, 1)] for name in names] == [[200], [200]]
 
 
 def test_progress_goes_from_0_to_100_in_steps_and_is_shown(browser, site):
@@ -215,7 +214,7 @@ def test_progress_goes_from_0_to_100_in_steps_and_is_shown(browser, site):
     assert shown == sorted(shown) and shown[0] == 0 and shown[-1] == 100 and len(set(shown)) >= 5
     assert any(re.search(r"\d+ % of 0\.8 MB", said or "") for _, said in browser.run("return shown"))
     assert browser.count(".wasmserve") == 0, "the box stays"
-    assert [coding for _, _, coding in site.requests("slow.wasm")] == ["br"]
+    assert [coding for _, _, coding in site.requests("slow.wasm", 1)] == ["br"]
 
 
 def test_many_callers_share_one_load(browser, site):
@@ -238,7 +237,7 @@ def test_many_callers_share_one_load(browser, site):
         return [await quitter, new Set([...modules, module, later]).size, instance.exports.answer(), first.percent > 20];
         """)
     assert got == ["AbortError", 1, 42, True]
-    assert [status for status, _, _ in site.requests("slow.wasm")] == [200]
+    assert [status for status, _, _ in site.requests("slow.wasm", 1)] == [200]
 
 
 def test_the_last_one_to_abort_ends_the_download(browser, site, backend):
@@ -267,14 +266,14 @@ def test_prefetch_has_it_there_before_it_is_wanted(browser, site):
     site.publish("app.wasm", module(pad=100000))
     site.open(browser)
     assert site.call(browser, "return [await loader.prefetch('missing.wasm'), await loader.prefetch('app.wasm')]") == [False, True]
-    assert len(site.requests("app.wasm")) == 1
+    assert len(site.requests("app.wasm", 1)) == 1
     browser.run("go('app.wasm')")
     assert outcome(browser) == 42
-    assert len(site.requests("app.wasm")) == 1
+    assert len(site.requests("app.wasm", 1)) == 1
     assert site.call(browser, """
         Object.defineProperty(navigator, "connection", { value: { saveData: true }, configurable: true });
         return loader.prefetch("another.wasm")""") is False
-    assert site.requests("another.wasm") == []
+    assert site.requests("another.wasm", 0) == []
 
 
 def test_chromium_keeps_the_compiled_code(site):
@@ -601,7 +600,7 @@ def test_go_gets_arguments_and_environment_and_gives_its_exit_code(browser, site
     assert site.call(browser, run, {"argv": ["a", "b"], "env": {"CODE": "3"}}) == [
         3, {"argv": ["a", "b"], "env": {"CODE": "3"}, "answer": 42}]
     assert site.call(browser, run, {"env": {"TINY": "4"}})[0] == 4
-    assert [len(site.requests(name)) for name in ("app.wasm", "wasm_exec.js")] == [1, 1]
+    assert [len(site.requests(name, 1)) for name in ("app.wasm", "wasm_exec.js")] == [1, 1]
 
 
 def test_go_with_glue_that_is_missing_or_of_another_version(browser, site):
