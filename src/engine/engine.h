@@ -116,7 +116,9 @@ wasm_type_text wasm_valtype_text(wasm_valtype type);
 
 /* A reference. 0 is null. Those to what is the host's own, an externref or anyref, carry a number
  * that means something to the host; all others are made by the engine alone. A reference to a
- * function is good as long as the store. */
+ * function is good as long as the store. One to an object (a struct, an array, an exception) that
+ * the host was handed as an argument is good until its function returns; any other, until the next
+ * call into the store, after which the object may have been collected. A wasm_root keeps it. */
 typedef uint64_t wasm_ref;
 #define WASM_REF_NUMBER_MAX (UINT64_MAX >> 2)
 static inline wasm_ref wasm_ref_from_number(uint64_t number) /* up to WASM_REF_NUMBER_MAX */
@@ -132,7 +134,12 @@ static inline uint64_t wasm_ref_number(wasm_ref ref)
     return ref >> 2;
 }
 /* What a reference, which is one of this type, is to. */
-typedef enum wasm_refkind { WASM_REF_NULL, WASM_REF_FUNC, WASM_REF_HOST } wasm_refkind;
+typedef enum wasm_refkind {
+    WASM_REF_NULL,
+    WASM_REF_FUNC,
+    WASM_REF_HOST,
+    WASM_REF_EXCEPTION
+} wasm_refkind;
 wasm_refkind wasm_ref_kind(wasm_valtype type, wasm_ref ref);
 
 typedef union wasm_value {
@@ -212,8 +219,8 @@ enum wasm_feature_bit {
      WASM_FEATURE(WASM_FEATURE_BULK_MEMORY) | WASM_FEATURE(WASM_FEATURE_REFERENCE_TYPES) |         \
      WASM_FEATURE(WASM_FEATURE_EXTENDED_CONST) | WASM_FEATURE(WASM_FEATURE_TAIL_CALL) |            \
      WASM_FEATURE(WASM_FEATURE_MULTI_MEMORY) | WASM_FEATURE(WASM_FEATURE_MEMORY64) |               \
-     WASM_FEATURE(WASM_FEATURE_CUSTOM_PAGE_SIZES) |                                                \
-     WASM_FEATURE(WASM_FEATURE_TYPED_REFERENCES))
+     WASM_FEATURE(WASM_FEATURE_CUSTOM_PAGE_SIZES) | WASM_FEATURE(WASM_FEATURE_TYPED_REFERENCES) |  \
+     WASM_FEATURE(WASM_FEATURE_EXCEPTIONS))
 /* "bulk-memory", the name toolchains use. NULL past the last bit. Static storage. */
 const char *wasm_feature_name(unsigned bit);
 
@@ -274,7 +281,7 @@ typedef struct wasm_extern_desc {
     const char *name;
     size_t name_length;
     wasm_externkind kind;
-    wasm_functype func;   /* kind FUNC */
+    wasm_functype func;   /* FUNC; TAG: its parameters */
     wasm_valtype valtype; /* GLOBAL: its type; TABLE: the element type */
     bool mutable_;        /* GLOBAL */
     wasm_bounds bounds;   /* TABLE, MEMORY */
@@ -298,16 +305,20 @@ typedef struct wasm_func wasm_func;
 typedef struct wasm_table wasm_table;
 typedef struct wasm_memory wasm_memory;
 typedef struct wasm_global wasm_global;
+typedef struct wasm_tag wasm_tag;
 
 #define WASM_FUEL_OFF UINT64_MAX
 
 typedef struct wasm_limits {
-    uint64_t memory_bytes;   /* all linear memories of the store together; default 64 MiB */
+    uint64_t memory_bytes;   /* all linear memories of the store and its collected heap together;
+                                default 64 MiB */
     uint64_t table_elements; /* all tables together; default 10,000,000 */
     size_t stack_bytes;      /* guest frames; default 1 MiB, at least 16 KiB */
     uint32_t call_depth;     /* nested guest calls; default 100,000, the stack ends most first */
     uint64_t fuel;           /* RATIONALE "What does a unit of fuel buy?"; default WASM_FUEL_OFF */
     size_t quota;            /* other allocations for the guest; default 64 MiB */
+    uint32_t collect_every;  /* objects between collections beside those that are due; for tests
+                                that want many of them; default 0: none */
 } wasm_limits;
 /* The defaults above. */
 wasm_limits wasm_limits_default(void);
@@ -327,8 +338,8 @@ void wasm_store_clear_interrupt(wasm_store *store);
 bool wasm_store_interrupted(const wasm_store *store);
 
 uint64_t wasm_store_fuel_left(const wasm_store *store); /* WASM_FUEL_OFF if not metered */
-void wasm_store_refuel(wasm_store *store); /* as much as its limits say, for a new piece of work */
-uint64_t wasm_store_memory_used(const wasm_store *store); /* bytes of all linear memories now */
+/* Bytes of all linear memories and of the collected heap now. */
+uint64_t wasm_store_memory_used(const wasm_store *store);
 uint64_t wasm_store_memory_peak(const wasm_store *store);
 
 /* After a call failed: the guest functions that were active, innermost first. Returns how many
@@ -397,6 +408,7 @@ typedef struct wasm_extern {
         wasm_table *table;
         wasm_memory *memory;
         wasm_global *global;
+        wasm_tag *tag;
     } of;
     bool is_host;
 } wasm_extern;
@@ -423,8 +435,9 @@ bool wasm_instance_export(wasm_instance *instance, const char *name, size_t leng
 
 /* Calls a function. args and results have the counts of wasm_func_type(); the caller owns both.
  * Errors: TRAP, EXHAUSTED, HOST; then results are untouched and wasm_store_report() and
- * _backtrace() tell more. Calling in after a trap is allowed by the specification; whether it is
- * wise is the caller's decision. */
+ * _backtrace() tell more. EXCEPTION: the guest threw one and did not catch it, see below. USAGE: an
+ * argument is not of its type. Calling in after a trap is allowed by the specification; whether it
+ * is wise is the caller's decision. */
 wasm_status wasm_call(wasm_store *store, wasm_func *func, const wasm_value *args,
                       wasm_value *results);
 wasm_functype wasm_func_type(const wasm_func *func);
@@ -438,6 +451,38 @@ wasm_status wasm_global_new(wasm_store *store, wasm_valtype type, bool mutable_,
                             wasm_global **out);
 wasm_value wasm_global_get(const wasm_global *global);
 wasm_valtype wasm_global_type(const wasm_global *global);
+/* A tag whose exceptions carry values of these types, none of which is a type of a module. */
+wasm_status wasm_tag_new(wasm_store *store, const wasm_valtype *params, uint32_t count,
+                         wasm_tag **out);
+/* The parameters are what its exceptions carry; they live as long as the tag. */
+wasm_functype wasm_tag_type(const wasm_tag *tag);
+
+/* ---- exceptions --------------------------------------------------------------------------- */
+
+/* When a call fails with WASM_E_EXCEPTION, this is the exception; else null. It stays until the
+ * next call into the store. A host function that hands the status on lets the exception pass
+ * through it to the guest that called it, which may catch it; one that returns something else has
+ * dealt with it. */
+wasm_ref wasm_store_exception(const wasm_store *store);
+wasm_tag *wasm_exception_tag(wasm_ref exception);
+/* What it carries, as many values as the tag has parameters. */
+void wasm_exception_values(wasm_ref exception, wasm_value *values);
+/* For a host function: an exception of its own. Returns the status that the function must return
+ * then: EXCEPTION, or why there could be none (QUOTA, MEMORY_LIMIT, STACK_EXHAUSTED, USAGE). */
+wasm_status wasm_throw(wasm_store *store, wasm_tag *tag, const wasm_value *args);
+
+/* ---- references that the host keeps ---------------------------------------------------------- */
+
+/* A place that the collector looks at. NULL: the quota refuses. Freed by wasm_root_free(), or with
+ * the store. */
+typedef struct wasm_root wasm_root;
+wasm_root *wasm_root_new(wasm_store *store, wasm_ref ref);
+wasm_ref wasm_root_get(const wasm_root *root);
+void wasm_root_set(wasm_root *root, wasm_ref ref);
+void wasm_root_free(wasm_root *root); /* NULL is allowed */
+
+/* Collects now. Errors: those that end a guest, when the store was interrupted. */
+wasm_status wasm_store_collect(wasm_store *store);
 
 /* ---- guest memory: for host/guestmem alone ------------------------------------------------- */
 

@@ -113,7 +113,7 @@ static void text_extern(const wasm_extern_desc *e)
     case WASM_EXTERN_GLOBAL:
         printf("%s%s", e->mutable_ ? "mutable " : "", wasm_valtype_text(e->valtype).text);
         break;
-    case WASM_EXTERN_TAG: break;
+    case WASM_EXTERN_TAG: print_types(e->func.params, e->func.param_count, "", " "); break;
     }
     putchar('\n');
 }
@@ -224,7 +224,10 @@ static void json_extern(const wasm_extern_desc *e)
         printf(", \"type\": \"%s\", \"mutable\": %s", wasm_valtype_text(e->valtype).text,
                e->mutable_ ? "true" : "false");
         break;
-    case WASM_EXTERN_TAG: break;
+    case WASM_EXTERN_TAG:
+        printf(", \"params\": ");
+        print_types(e->func.params, e->func.param_count, "\"", ", ");
+        break;
     }
     putchar('}');
 }

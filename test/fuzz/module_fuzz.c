@@ -165,6 +165,23 @@ static void apply_special(model *m, const validate_op *op)
         m->height += width_of(op->block->results, op->block->result_count);
         return;
     case OP_UNREACHABLE: return;
+    case OP_THROW: take(m, width_of(op->block->params, op->block->param_count)); return;
+    case OP_THROW_REF: take(m, 1); return;
+    case OP_TRY_TABLE:
+        for (uint32_t i = 0; i < op->clause_count; i++) {
+            const wasm_module *of = m->module;
+            const validate_clause *clause = &op->clauses[i];
+            uint32_t carried = clause->ref;
+            MUST(clause->label < m->depth);
+            const frame *label = &m->frames[m->depth - 1 - clause->label];
+            if (!clause->all) {
+                MUST(clause->tag < of->tag_count);
+                carried += of->types[of->tags[clause->tag].type].param_slots;
+            }
+            MUST(carried == (label->is_loop ? label->params : label->results));
+        }
+        open_frame(m, op->block, op->op);
+        return;
     case OP_RETURN: check_label(m, (uint32_t)(m->depth - 1)); return;
     case OP_DROP: take(m, width(op->type)); return;
     case OP_SELECT:

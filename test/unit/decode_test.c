@@ -55,7 +55,8 @@ static const struct {
     {"01(ff ff ff ff 0f 60 00 00)", WASM_E_UNEXPECTED_END, 10},
     /* imports */
     {"02(01 ('m') ('n') 05 00)", WASM_E_IMPORT_KIND, 15},
-    {"02(01 ('m') ('n') 04 00 00)", WASM_E_FEATURE, 15},
+    {"02(01 ('m') ('n') 04 01 00)", WASM_E_ZERO_BYTE, 16},
+    {"02(01 ('m') ('n') 05 00 00)", WASM_E_IMPORT_KIND, 15},
     {"02(01 ('m') (c0) 00 00)", WASM_E_UTF8, 13},
     {"02(01 ('m') ('n') 03 7f 02)", WASM_E_MUTABILITY, 17},
     {"02(01 ('m') ('n') 02 10 00)", WASM_E_LIMITS_FLAGS, 16},
@@ -76,7 +77,7 @@ static const struct {
     {"06(01 7f 00 41 00)", WASM_E_UNEXPECTED_END, 15}, /* no end */
     {"06(01 7f 00 27 0b)", WASM_E_ILLEGAL_OPCODE, 13},
     {"06(01 7f 00 fd 0c 0b)", WASM_E_FEATURE, 13},
-    {"0d(00)", WASM_E_FEATURE, 10},
+    {"0d(01 01 00)", WASM_E_ZERO_BYTE, 11}, /* a tag's attribute */
     /* exports, segments, code */
     {"07(01 ('e') 05 00)", WASM_E_EXPORT_KIND, 13},
     {"09(01 08 00)", WASM_E_SEGMENT_FLAGS, 11},
@@ -253,6 +254,9 @@ TEST(a_feature_that_is_off_refuses_what_needs_it)
         {WASM_FEATURE_TYPED_REFERENCES, "01(01 60 01 64 70 00)"},
         {WASM_FEATURE_TYPED_REFERENCES, "04(01 40 00 70 00 00 d0 70 0b)"},
         {WASM_FEATURE_TYPED_REFERENCES, "01(01 60 00 00) 06(01 70 00 d0 00 0b)"},
+        {WASM_FEATURE_EXCEPTIONS, "0d(00)"},
+        {WASM_FEATURE_EXCEPTIONS, "01(01 60 00 00) 02(01 ('m') ('n') 04 00 00)"},
+        {WASM_FEATURE_EXCEPTIONS, "04(01 69 00 00)"},
         {WASM_FEATURE_MEMORY64, "05(01 04 00)"},
         {WASM_FEATURE_MEMORY64, "02(01 ('m') ('t') 01 70 04 00)"},
         {WASM_FEATURE_CUSTOM_PAGE_SIZES, "05(01 08 00 10)"},

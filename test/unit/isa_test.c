@@ -104,8 +104,9 @@ TEST(flags_say_what_ends_code_and_what_is_constant)
         if ((row->flags & (ISA_CONST | ISA_CONST_EXTENDED)) != 0)
             strcat(strcat(constants, " "), row->text);
     }
-    CHECK_EQ_STR(
-        ends, " unreachable br br_table return return_call return_call_indirect return_call_ref");
+    CHECK_EQ_STR(ends,
+                 " unreachable throw throw_ref br br_table return return_call return_call_indirect "
+                 "return_call_ref");
     CHECK_EQ_STR(constants, " end global.get i32.const i64.const f32.const f64.const i32.add "
                             "i32.sub i32.mul i64.add i64.sub i64.mul ref.null ref.func");
 }
@@ -117,8 +118,8 @@ TEST(later_codes_name_their_feature)
         uint32_t code;
         unsigned feature;
     } cases[] = {
-        {0, 0x08, WASM_FEATURE_EXCEPTIONS},
-        {0, 0x1F, WASM_FEATURE_EXCEPTIONS},
+        {0, 0x06, WASM_FEATURE_EXCEPTIONS},
+        {0, 0x19, WASM_FEATURE_EXCEPTIONS},
         {0, 0xD3, WASM_FEATURE_GC},
         {0, 0xFF, WASM_FEATURE_COUNT},
         {0, 0x27, WASM_FEATURE_COUNT},

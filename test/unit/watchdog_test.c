@@ -58,6 +58,12 @@ TEST(every_endless_guest_is_ended)
         {"the same through a table",
          "01(01 60 01 7f 00) 03(01 00) 04(01 70 00 01) 07(01 ('f') 00 00)"
          "09(01 00 41 00 0b 01 00) 0a(01 (00 20 00 41 00 13 00 00 0b))"},
+        {"an exception that is thrown and caught again and again",
+         "01(01 60 01 7f 00) 03(01 00) 0d(01 00 00) 07(01 ('f') 00 00)"
+         "0a(01 (00 03 40 02 7f 1f 40 01 00 00 00 41 01 08 00 0b 00 0b 1a 0c 00 0b 0b))"},
+        {"one that is caught by nobody but the loop that begins anew",
+         "01(02 60 00 00 60 01 7f 00) 03(01 01) 0d(01 00 00) 07(01 ('f') 00 00)"
+         "0a(01 (00 03 40 1f 40 01 02 00 08 00 0b 0b 0b))"},
         {"filling a mebibyte again and again",
          "01(01 60 00 00) 03(01 00) 05(01 00 10) 07(01 ('f') 00 00)"
          "0a(01 (00 03 40 41 00 41 01 41 80 80 c0 00 fc 0b 00 0c 00 0b 0b))"},
@@ -83,6 +89,52 @@ TEST(every_endless_guest_is_ended)
         fixture_close(&f);
     }
     wasm_watchdog_stop(watchdog);
+}
+
+/* (tag $never) (tag $thrown)
+ * (func $f (export "f") (param i32)
+ *   (try_table (catch $never 0) … as many of them around each other …
+ *     (if (i32.eqz (local.get 0)) (then (throw $thrown)))
+ *     (call $f (i32.sub (local.get 0) (i32.const 1))) …)) */
+TEST(an_exception_that_passes_many_clauses_is_ended_on_its_way)
+{
+    enum { TRIES = 20000, FRAMES = 10000 };
+    static const uint8_t code[] = {0x20, 0, 0x45, 0x04, 0x40, 0x08, 1, 0x0B,
+                                   0x20, 0, 0x41, 1,    0x6B, 0x10, 0, 0x0B};
+    static const uint8_t try_table[] = {0x1F, 0x40, 1, 0, 0, 0};
+    text_buffer body = {0}, section = {0}, file = {0};
+    wasm_watchdog *watchdog = start();
+    size_t length;
+    uint8_t *head = module_text("01(02 60 00 00 60 01 7f 00) 03(01 01) 0d(02 00 00 00 00)"
+                                "07(01 ('f') 00 00)",
+                                &length);
+    fixture f = {0};
+
+    text_put(&body, "", 1); /* no locals */
+    for (int i = 0; i < TRIES; i++)
+        text_put(&body, try_table, sizeof try_table);
+    text_put(&body, code, sizeof code);
+    for (int i = 0; i < TRIES; i++)
+        text_put(&body, "\x0B", 1);
+    text_put_leb(&section, 1);
+    text_put_leb(&section, body.length);
+    text_put(&section, body.bytes, body.length);
+    text_put(&file, head, length);
+    text_put(&file, "\x0A", 1);
+    text_put_leb(&file, section.length);
+    text_put(&file, section.bytes, section.length);
+    f.status = wasm_module_load(file.bytes, file.length, NULL, &f.module, &f.report);
+    f.store = wasm_store_new(NULL, NULL);
+    REQUIRE(watchdog != NULL && f.module != NULL && f.store != NULL);
+    REQUIRE(fixture_instantiate(&f, NULL, 0) == WASM_OK);
+    wasm_deadline_arm(f.store, watchdog, 30 * MS);
+    CHECK_EQ_INT(fixture_call(&f, "f", FRAMES, NULL), WASM_E_DEADLINE);
+    fixture_close(&f);
+    wasm_watchdog_stop(watchdog);
+    free(head);
+    free(body.bytes);
+    free(section.bytes);
+    free(file.bytes);
 }
 
 TEST(a_start_function_is_ended)

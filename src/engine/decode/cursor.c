@@ -185,7 +185,8 @@ wasm_status cursor_expression(cursor *c, module_span *out)
     size_t depth = 0;
     do {
         TRY(instr_next(c, &in));
-        if (isa_describe(in.op)->imm == ISA_IMM_BLOCK)
+        uint8_t imm = isa_describe(in.op)->imm;
+        if (imm == ISA_IMM_BLOCK || imm == ISA_IMM_TRY_TABLE)
             depth++;
         else if (in.op == OP_END && depth-- == 0)
             break;

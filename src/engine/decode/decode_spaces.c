@@ -27,8 +27,20 @@ typedef struct import_entry {
     module_func func;
     module_table table;
     module_memory memory;
+    module_tag tag;
     module_global global;
 } import_entry;
+
+/* A tag's attribute, which there is one of, and its type (§5.3.13). */
+static wasm_status decode_tag(cursor *c, module_tag *out)
+{
+    uint8_t attribute;
+    out->at = (uint32_t)reader_offset(&c->r);
+    TRY(cursor_u8(c, &attribute, "a tag"));
+    if (attribute != 0)
+        return cursor_fail(c, WASM_E_ZERO_BYTE, out->at, "a tag's attribute is 0x%02x", attribute);
+    return cursor_u32(c, &out->type, "a tag's type index");
+}
 
 static wasm_status decode_import(decoder *d, import_entry *out)
 {
@@ -56,9 +68,9 @@ static wasm_status decode_import(decoder *d, import_entry *out)
         return out->global.mutable_ ? cursor_need(c, WASM_FEATURE_MUTABLE_GLOBALS, offset,
                                                   "the import of a mutable global")
                                     : WASM_OK;
-    case WASM_EXTERN_TAG: break;
+    case WASM_EXTERN_TAG: return decode_tag(c, &out->tag);
     }
-    return cursor_fail(c, WASM_E_IMPORT_KIND, offset, "a tag");
+    return WASM_E_USAGE; /* decode_kind() lets nothing else pass */
 }
 
 /* The second reading of the section: entries go to their arrays. */
@@ -87,7 +99,11 @@ static void keep_import(wasm_module *m, const import_entry *entry)
         m->globals[import->index] = entry->global;
         m->global_import_count++;
         break;
-    case WASM_EXTERN_TAG: break; /* decode_import() has refused it */
+    case WASM_EXTERN_TAG:
+        import->index = m->tag_count++;
+        m->tags[import->index] = entry->tag;
+        m->tag_import_count++;
+        break;
     }
 }
 
@@ -108,13 +124,15 @@ wasm_status decode_imports(decoder *d)
                            "%u tables and %u memories are imported; the limits are %u and %u",
                            (unsigned)kinds[WASM_EXTERN_TABLE], (unsigned)kinds[WASM_EXTERN_MEMORY],
                            (unsigned)LIMIT_TABLES, (unsigned)LIMIT_MEMORIES);
-    void *imports, *funcs, *tables, *memories, *globals;
+    void *imports, *funcs, *tables, *memories, *tags, *globals;
     TRY(decode_array(d, &imports, count, sizeof(module_import)));
     TRY(decode_array(d, &funcs, kinds[WASM_EXTERN_FUNC], sizeof(module_func)));
     TRY(decode_array(d, &tables, kinds[WASM_EXTERN_TABLE], sizeof(module_table)));
     TRY(decode_array(d, &memories, kinds[WASM_EXTERN_MEMORY], sizeof(module_memory)));
+    TRY(decode_array(d, &tags, kinds[WASM_EXTERN_TAG], sizeof(module_tag)));
     TRY(decode_array(d, &globals, kinds[WASM_EXTERN_GLOBAL], sizeof(module_global)));
     m->imports = imports;
+    m->tags = tags;
     m->funcs = funcs;
     m->tables = tables;
     m->memories = memories;
@@ -190,9 +208,16 @@ wasm_status decode_memories(decoder *d)
 
 wasm_status decode_tags(decoder *d)
 {
-    uint64_t offset = reader_offset(&d->c.r);
-    TRY(cursor_need(&d->c, WASM_FEATURE_EXCEPTIONS, offset, "the tag section"));
-    return cursor_fail(&d->c, WASM_E_SECTION_ID, offset, "13");
+    wasm_module *m = d->module;
+    uint32_t count;
+    TRY(cursor_need(&d->c, WASM_FEATURE_EXCEPTIONS, reader_offset(&d->c.r), "the tag section"));
+    TRY(cursor_count(&d->c, &count, 2, m->tag_count, LIMIT_TAGS, "tags"));
+    void *array = m->tags;
+    TRY(decode_extend(d, &array, m->tag_count, count, sizeof(module_tag)));
+    m->tags = array;
+    for (uint32_t i = 0; i < count; i++)
+        TRY(decode_tag(&d->c, &m->tags[m->tag_count++]));
+    return WASM_OK;
 }
 
 wasm_status decode_globals(decoder *d)

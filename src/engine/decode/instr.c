@@ -64,6 +64,34 @@ static wasm_status instr_labels(cursor *c, instr *out)
     return WASM_OK;
 }
 
+/* A catch clause (§5.4.1): bit 0 of its kind says that the reference is wanted, bit 1 that there is
+ * no tag. */
+static wasm_status instr_read_clause(cursor *c, instr_clause *out)
+{
+    uint64_t offset = reader_offset(&c->r);
+    uint8_t kind;
+    out->tag = out->label = 0;
+    TRY(cursor_u8(c, &kind, "a catch clause"));
+    if (kind > 3)
+        return cursor_fail(c, WASM_E_CATCH_KIND, offset, "0x%02x", kind);
+    out->ref = (kind & 1) != 0;
+    out->all = (kind & 2) != 0;
+    if (!out->all)
+        TRY(cursor_u32(c, &out->tag, "a tag index"));
+    return cursor_u32(c, &out->label, "a label");
+}
+
+static wasm_status instr_try_table(cursor *c, instr *out)
+{
+    instr_clause clause;
+    TRY(instr_block_type(c, out));
+    TRY(cursor_count(c, &out->count, 2, 0, UINT32_MAX, "catch clauses"));
+    out->items = *c;
+    for (uint32_t i = 0; i < out->count; i++)
+        TRY(instr_read_clause(c, &clause));
+    return WASM_OK;
+}
+
 static wasm_status instr_types(cursor *c, instr *out)
 {
     TRY(cursor_count(c, &out->count, 1, 0, UINT32_MAX, "types"));
@@ -140,6 +168,8 @@ static wasm_status instr_immediates(cursor *c, isa_imm imm, instr *out)
     case ISA_IMM_I64:
     case ISA_IMM_F32:
     case ISA_IMM_F64: return instr_constant(c, imm, out);
+    case ISA_IMM_TRY_TABLE: return instr_try_table(c, out);
+    case ISA_IMM_TAG: return cursor_u32(c, &out->index, "a tag index");
     case ISA_IMM_TYPE: return cursor_u32(c, &out->index, "a type index");
     case ISA_IMM_HEAP_TYPE: return cursor_heaptype(c, &out->type);
     case ISA_IMM_TYPES: return instr_types(c, out);
@@ -159,6 +189,11 @@ static wasm_status instr_unknown(cursor *c, uint64_t offset, uint8_t prefix, uin
         (void)snprintf(what, sizeof what, "opcode 0x%02x %u", prefix, (unsigned)code);
     if (feature != WASM_FEATURE_COUNT)
         TRY(cursor_need(c, feature, offset, what));
+    if (feature == WASM_FEATURE_EXCEPTIONS)
+        return cursor_fail(c, WASM_E_ILLEGAL_OPCODE, offset,
+                           "%s is of the exception handling that WebAssembly 3.0 has superseded "
+                           "(try, catch); have the toolchain use exnref (try_table)",
+                           what);
     return cursor_fail(c, WASM_E_ILLEGAL_OPCODE, offset, "%s", what);
 }
 
@@ -194,6 +229,13 @@ uint32_t instr_label(instr *in)
     return label;
 }
 
+instr_clause instr_next_clause(instr *in)
+{
+    instr_clause clause = {0, 0, false, false};
+    (void)instr_read_clause(&in->items, &clause);
+    return clause;
+}
+
 /* A heap type as the text format writes it, out of the reference to it. */
 static void print_heap_type(wasm_valtype type, char *buf, size_t size)
 {
@@ -216,6 +258,7 @@ char *instr_print(const instr *in, char *buf, size_t size)
         else if (in->type != 0)
             (void)snprintf(rest, sizeof rest, " (result %s)", wasm_valtype_text(in->type).text);
         break;
+    case ISA_IMM_TRY_TABLE:
     case ISA_IMM_LABELS:
     case ISA_IMM_TYPES:
         (void)snprintf(rest, sizeof rest, " (%u of them)", (unsigned)in->count);
@@ -227,6 +270,7 @@ char *instr_print(const instr *in, char *buf, size_t size)
     case ISA_IMM_TABLE:
     case ISA_IMM_MEMORY:
     case ISA_IMM_DATA:
+    case ISA_IMM_TAG:
     case ISA_IMM_TYPE:
     case ISA_IMM_ELEM: (void)snprintf(rest, sizeof rest, " %u", (unsigned)in->index); break;
     case ISA_IMM_TYPE_TABLE:

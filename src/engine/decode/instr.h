@@ -26,9 +26,17 @@ typedef struct instr {
     uint32_t align;    /* log2 */
     wasm_valtype type; /* BLOCK without a type index: its result, 0 for none; HEAP_TYPE: the
                           nullable reference to it */
-    uint32_t count;    /* LABELS: without the default; TYPES */
-    cursor items;      /* LABELS: count + 1 labels; TYPES: count value types */
+    uint32_t count;    /* LABELS: without the default; TYPES; TRY_TABLE: clauses */
+    cursor items;      /* LABELS: count + 1 labels; TYPES: count value types; TRY_TABLE: clauses */
 } instr;
+
+/* A clause of try_table: where to go with an exception of this tag. */
+typedef struct instr_clause {
+    uint32_t tag;
+    uint32_t label; /* seen from outside of the try_table */
+    bool all;       /* of any tag, of which there is none then */
+    bool ref;       /* with a reference to it */
+} instr_clause;
 
 /* Reads the next instruction. ILLEGAL_OPCODE, FEATURE, MEMOP_FLAGS and what reading numbers and
  * types can meet. */
@@ -36,6 +44,8 @@ wasm_status instr_next(cursor *c, instr *out);
 
 /* The next of items: a label, after instr_next() has found them readable. */
 uint32_t instr_label(instr *in);
+/* The same for a clause. */
+instr_clause instr_next_clause(instr *in);
 
 /* Writes the instruction as the text format would ("i32.load offset=8 align=4"), always
  * terminated; for traces. Labels and types of vectors are given by their number. Returns buf. */

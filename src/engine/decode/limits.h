@@ -13,12 +13,13 @@
 
 enum module_limits {
     LIMIT_MODULE_BYTES = 1 << 30, /* JS: 1 GiB */
-    LIMIT_TYPES = 1000000,        /* JS, and the same for the five below */
+    LIMIT_TYPES = 1000000,        /* JS, and the same for those below */
     LIMIT_FUNCS = 1000000,        /* imported ones included, as in every index space */
     LIMIT_IMPORTS = 1000000,
     LIMIT_EXPORTS = 1000000,
     LIMIT_GLOBALS = 1000000,
     LIMIT_CUSTOMS = 1000000, /* JS has none; sections without a use must not cost without bound */
+    LIMIT_TAGS = 1000000,    /* JS */
     LIMIT_TABLES = 100000,   /* JS */
     LIMIT_MEMORIES = 100,    /* JS */
     LIMIT_DATAS = 1000000,   /* JS: 100,000, where esbuild stands exactly; Go makes ever more */

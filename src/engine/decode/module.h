@@ -48,6 +48,7 @@ typedef struct module_type {
             wasm_functype func;
             uint32_t param_slots; /* 64-bit slots: v128 takes two */
             uint32_t result_slots;
+            bool takes_objects; /* a parameter may be a reference to an object */
         };
         struct {
             const module_field *fields;
@@ -89,6 +90,11 @@ typedef struct module_memory {
     uint8_t page_shift; /* log2 of the page size: 16 or 0 */
     uint32_t at;
 } module_memory;
+
+typedef struct module_tag {
+    uint32_t type; /* index of a function type */
+    uint32_t at;
+} module_tag;
 
 typedef struct module_global {
     wasm_valtype type;
@@ -158,6 +164,8 @@ struct wasm_module {
     uint32_t table_count, table_import_count;
     module_memory *memories;
     uint32_t memory_count, memory_import_count;
+    module_tag *tags;
+    uint32_t tag_count, tag_import_count;
     module_global *globals;
     uint32_t global_count, global_import_count;
     module_import *imports;

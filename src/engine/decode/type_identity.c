@@ -153,6 +153,8 @@ static wasm_status rewrite(decoder *d)
         if (type->form == MODULE_FUNC) {
             canonical_list(&d->c, type->func.params, type->func.param_count);
             canonical_list(&d->c, type->func.results, type->func.result_count);
+            for (uint32_t k = 0; k < type->func.param_count; k++)
+                type->takes_objects |= module_is_object(type->func.params[k]);
         } else {
             TRY(canonical_fields(d, type));
         }

@@ -24,7 +24,9 @@
  * Memory:  Frames are on the store's guest stack; ENTER checks that there is room for all of its
  *          function's slots, and a caller's frame holds whatever a call writes before ENTER.
  * Threads: the store's.
- * Editing: 1. A handler that calls anything that may grow a memory ends with RELOAD().
+ * Editing: 1. A handler that calls anything that may grow a memory ends with RELOAD(); one that
+ *             calls anything that may collect begins with PUBLISH(), and its instruction has its
+ *             roots recorded (record_roots).
  *          2. A handler that keeps `pc` elsewhere while it may trap loses the place of the trap.
  *          3. gcc would share the tails of handlers, and with them their indirect jumps, unless
  *             told otherwise: that is what EXECUTE_OPTIONS is for. Handlers begin at multiples of
@@ -42,6 +44,7 @@
 
 /* What an invocation knows besides the registers. */
 typedef struct machine {
+    store_activation *activation; /* what the collector sees of it */
     wasm_store *store;
     wasm_instance *instance; /* whose code runs */
     wasm_func *callee;       /* from a call instruction to the handlers that it hands over to */
@@ -49,7 +52,7 @@ typedef struct machine {
     uint32_t depth;          /* of the store at entry */
 } machine;
 
-static wasm_status stop(machine *m, wasm_instance *instance, const uint64_t *fp, const icode *pc,
+static wasm_status stop(machine *m, wasm_instance *instance, uint64_t *fp, const icode *pc,
                         wasm_status status)
 {
     m->store->depth = m->depth;
@@ -103,6 +106,13 @@ static inline const icode *code_in(uint64_t slot)
         m->store->depth = m->depth;                                                                \
         return WASM_OK;                                                                            \
     } while (0)
+/* Before anything that may collect. */
+#define PUBLISH()                                                                                  \
+    do {                                                                                           \
+        m->activation->instance = m->instance;                                                     \
+        m->activation->fp = fp;                                                                    \
+        m->activation->pc = pc;                                                                    \
+    } while (0)
 #define POLLED() UNLIKELY(atomic_load_explicit(&m->store->poll, memory_order_relaxed) != 0)
 #define RELOAD()                                                                                   \
     do {                                                                                           \
@@ -114,7 +124,8 @@ static inline const icode *code_in(uint64_t slot)
 /* Handlers that are no instructions: others go on there. */
 #define EXECUTE_SHARED(SHARED)                                                                     \
     SHARED(CALL_ANY)                                                                               \
-    SHARED(CALL_OUT) SHARED(CALL_FAR) SHARED(TAIL_CALL_ANY) SHARED(TAIL_CALL_OUT) SHARED(POLLED)
+    SHARED(CALL_OUT)                                                                               \
+    SHARED(CALL_FAR) SHARED(TAIL_CALL_ANY) SHARED(TAIL_CALL_OUT) SHARED(CATCH) SHARED(POLLED)
 
 #if EXECUTE_TAIL_CALLS
 
@@ -239,10 +250,18 @@ const void *const *interp_handlers(void)
 wasm_status interp_execute(wasm_store *store, wasm_func *func, uint64_t *slots)
 {
     const interp_func *entry = func->code;
-    machine m = {.store = store, .instance = func->instance, .depth = store->depth};
+    store_activation activation = {.outer = store->activation, .tier = &interp_tier};
+    machine m = {.activation = &activation,
+                 .store = store,
+                 .instance = func->instance,
+                 .depth = store->depth};
+    wasm_status status;
 
     if ((size_t)(store->stack_end - slots) <= entry->param_slots)
         return store_trap(store, WASM_E_STACK_EXHAUSTED, func->instance->module, func->index,
                           WASM_NO_OFFSET);
-    return start(&m, entry->code, slots, entry->param_slots);
+    store->activation = &activation;
+    status = start(&m, entry->code, slots, entry->param_slots);
+    store->activation = activation.outer;
+    return status;
 }

@@ -233,6 +233,23 @@
         m->callee = target;                                                                        \
     } while (0)
 
+/* m->callee, which is not run in this loop. */
+#define CALL_OUTSIDE(at)                                                                           \
+    (m->callee->host ? store_call_host(m->instance, m->callee, (at))                               \
+                     : m->callee->instance->module->tier->invoke(m->store, m->callee, (at)))
+/* Goes on where the exception is caught, by this frame too if it is the function's own. */
+#define CATCH_FROM(own)                                                                            \
+    do {                                                                                           \
+        interp_place place = {.instance = m->instance, .fp = fp, .pc = pc};                        \
+                                                                                                   \
+        ATTEMPT(interp_catch(m->store, &place, (own)));                                            \
+        m->instance = place.instance;                                                              \
+        fp = place.fp;                                                                             \
+        pc = place.pc;                                                                             \
+        RELOAD();                                                                                  \
+        DISPATCH();                                                                                \
+    } while (0)
+
 /* Families. */
 #define ALU_C(id, text, in, out, expr)                                                             \
     ALU_COMMON(id, in, out, NO_GUARD, expr, S, PUT) ALU_COMMON(id, in, out, NO_GUARD, expr, A, KEEP)
@@ -341,6 +358,28 @@ HANDLER(UNREACHABLE)
 {
     TRAP(UNREACHABLE);
 }
+HANDLER(THROW)
+{
+    wasm_status answer;
+
+    PUBLISH();
+    answer = exception_throw(m->store, m->instance->tags[FI], fp + F0);
+    if (UNLIKELY(answer != WASM_E_EXCEPTION))
+        STOP(answer);
+    GO(CATCH);
+}
+HANDLER(THROW_REF)
+{
+    if (UNLIKELY(fp[F0] == 0))
+        TRAP(NULL_EXCEPTION);
+    m->store->exception = fp[F0];
+    GO(CATCH);
+}
+/* An exception is on its way, thrown here or by what was called here. */
+HANDLER(CATCH)
+{
+    CATCH_FROM(true);
+}
 
 /* Calls. */
 HANDLER(CALL)
@@ -410,9 +449,16 @@ HANDLER(CALL_OUT)
 {
     uint64_t *at = fp + F0;
 
+    wasm_status answer;
+
     m->store->stack_top = at + m->width;
-    ATTEMPT(m->callee->host ? store_call_host(m->instance, m->callee->host, at)
-                            : m->callee->instance->module->tier->invoke(m->store, m->callee, at));
+    PUBLISH();
+    answer = CALL_OUTSIDE(at);
+    if (UNLIKELY(answer != WASM_OK)) {
+        if (answer == WASM_E_EXCEPTION)
+            GO(CATCH);
+        STOP(answer);
+    }
     RELOAD();
     acc = at[0];
     NEXT(ICODE_CALL_WORDS);
@@ -534,9 +580,16 @@ HANDLER(TAIL_CALL_OUT)
     const icode *back = code_in(fp[F2]);
     uint64_t *at = fp + F0;
 
+    wasm_status answer;
+
     m->store->stack_top = at + F3;
-    ATTEMPT(m->callee->host ? store_call_host(m->instance, m->callee->host, at)
-                            : m->callee->instance->module->tier->invoke(m->store, m->callee, at));
+    PUBLISH();
+    answer = CALL_OUTSIDE(at);
+    if (UNLIKELY(answer != WASM_OK)) {
+        if (answer == WASM_E_EXCEPTION)
+            CATCH_FROM(false); /* this function has been left */
+        STOP(answer);
+    }
     RELOAD();
     acc = at[0];
     memmove(fp, at, m->callee->type->result_slots * sizeof *fp);

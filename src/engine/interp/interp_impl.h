@@ -31,6 +31,45 @@
  * than 15,000 operands above them. */
 #define FRAME_SLOTS_MAX 65535u
 
+/* What a function catches, see unwind.c. Positions are in words. */
+typedef struct interp_clause {
+    uint32_t tag;
+    uint32_t target; /* position of its code */
+    uint16_t slot;   /* where what it catches goes */
+    uint8_t all, ref;
+} interp_clause;
+
+typedef struct interp_region {
+    uint32_t begin, end;
+    uint32_t outer; /* index of the region around it; region_count or more: none */
+    uint32_t first_clause, clause_count;
+} interp_region;
+
+typedef struct interp_tries {
+    const interp_region *regions;
+    const interp_clause *clauses;
+    uint32_t region_count;
+} interp_tries;
+
+/* Where a function's frame holds references to objects, see unwind.c. */
+#define INTERP_NO_NODE UINT32_MAX
+typedef struct interp_root_node { /* an operand, and those below it */
+    uint32_t below;
+    uint16_t slot;
+} interp_root_node;
+
+typedef struct interp_root_place {
+    uint32_t position;
+    uint32_t node;
+} interp_root_place;
+
+typedef struct interp_roots {
+    const uint16_t *locals; /* slots */
+    const interp_root_place *places;
+    const interp_root_node *nodes;
+    uint32_t local_count, place_count;
+} interp_roots;
+
 /* A translated body; wasm_func.code points to it. Lives in the module's arena. */
 typedef struct interp_func {
     const icode *code;
@@ -38,14 +77,17 @@ typedef struct interp_func {
     uint32_t param_slots;
     uint32_t result_slots;
     uint32_t map_bytes;
-    const uint8_t *map; /* instruction → file offset, see map.c */
+    const uint8_t *map;        /* instruction → file offset, see map.c */
+    const interp_tries *tries; /* NULL: it catches nothing */
+    const interp_roots *roots; /* NULL: it never holds a reference to an object */
 } interp_func;
 
 /* module->prepared. */
 typedef struct interp_module {
     interp_func *funcs; /* of the module's own functions: index minus func_import_count */
     uint32_t count;
-    size_t code_bytes; /* code and maps */
+    const uint32_t *by_address; /* indices of funcs, in the order of their code in memory */
+    size_t code_bytes;          /* code, maps and tables */
 } interp_module;
 
 /* The address of each instruction's handler, IC_COUNT of them. */
@@ -54,9 +96,22 @@ const void *const *interp_handlers(void);
 /* Runs func with its arguments in slots[], as tier.invoke says. */
 wasm_status interp_execute(wasm_store *store, wasm_func *func, uint64_t *slots);
 
+/* Where a frame stands. */
+typedef struct interp_place {
+    wasm_instance *instance;
+    uint64_t *fp;
+    const icode *pc; /* the instruction that fails, or the call that has not returned */
+} interp_place;
+
 /* Records what stopped the guest at `pc` of the frame `fp` and who called it. Returns status. */
-wasm_status interp_unwind(wasm_store *store, wasm_instance *instance, const uint64_t *fp,
-                          const icode *pc, wasm_status status);
+wasm_status interp_unwind(wasm_store *store, wasm_instance *instance, uint64_t *fp, const icode *pc,
+                          wasm_status status);
+/* Finds who catches the exception on its way, from *at outwards; without `own` not in the innermost
+ * frame. OK: *at is where to go on, and the exception is no longer on its way. EXCEPTION: nobody in
+ * this invocation; or what ends a guest: then nothing has changed but *at. */
+wasm_status interp_catch(wasm_store *store, interp_place *at, bool own);
+/* tier.roots */
+wasm_status interp_roots_of(wasm_store *store, const store_activation *activation);
 
 /* Translates a body; used by tier.prepare. */
 typedef struct lower lower;

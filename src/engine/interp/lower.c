@@ -80,6 +80,11 @@ void lower_free(lower *l)
     quota_free(l->quota, l->slots, l->slots_capacity * sizeof *l->slots);
     quota_free(l->quota, l->controls, l->control_capacity * sizeof *l->controls);
     quota_free(l->quota, l->patches, l->patch_capacity * sizeof *l->patches);
+    quota_free(l->quota, l->regions, l->region_capacity * sizeof *l->regions);
+    quota_free(l->quota, l->clauses, l->clause_capacity * sizeof *l->clauses);
+    quota_free(l->quota, l->root_locals, l->root_local_capacity * sizeof *l->root_locals);
+    quota_free(l->quota, l->nodes, l->node_capacity * sizeof *l->nodes);
+    quota_free(l->quota, l->places, l->place_capacity * sizeof *l->places);
     map_release(&l->map);
     quota_free(l->quota, l, sizeof *l);
 }
@@ -93,6 +98,18 @@ static uint32_t slots_of(const wasm_valtype *types, uint32_t count)
     for (uint32_t i = 0; i < count; i++)
         slots += type_slots_of(types[i]);
     return slots;
+}
+
+/* The collector looks into the local in `slot`. */
+static void add_root_local(lower *l, uint16_t slot)
+{
+    void *slots = l->root_locals;
+    bool room = lower_reserve(l, &slots, &l->root_local_capacity, (uint64_t)l->root_local_count + 1,
+                              sizeof *l->root_locals);
+
+    l->root_locals = slots;
+    if (room)
+        l->root_locals[l->root_local_count++] = slot;
 }
 
 /* Gives every local its slot; the return address is between parameters and other locals. */
@@ -112,6 +129,8 @@ static void place_locals(lower *l)
         if (i == params)
             next++;
         l->slots[i] = (slot_info){.alias = NO_LINK, .slot = (uint16_t)next};
+        if (module_is_object(locals->locals[i]))
+            add_root_local(l, (uint16_t)next);
         next += type_slots_of(locals->locals[i]);
     }
     if (locals->local_count == params)
@@ -129,7 +148,9 @@ static wasm_status sink_begin(void *baton, const validate_locals *locals, wasm_r
     l->locals = locals;
     l->param_slots = slots_of(locals->type->params, locals->type->param_count);
     l->result_slots = slots_of(locals->type->results, locals->type->result_count);
-    l->max_slots = l->cost = l->length = l->height = l->settled = l->depth = 0;
+    l->max_slots = l->cost = l->length = l->height = l->settled = l->rooted = l->depth = 0;
+    l->region_count = l->clause_count = 0;
+    l->root_local_count = l->node_count = l->place_count = 0;
     l->tail = NO_CODE;
     l->patch_count = 0;
     l->patch_free = NO_LINK;
@@ -165,22 +186,68 @@ static wasm_status sink_op(void *baton, const validate_op *op, wasm_report *repo
     return WASM_OK;
 }
 
-/* Copies code and map to the module's arena. */
+/* A copy of `count` items in the module's arena, which counts as code. */
+static void *keep_array(lower *l, const void *items, uint32_t count, size_t size)
+{
+    void *copy = arena_alloc(&l->module->arena, count, size);
+
+    if (copy && count > 0)
+        memcpy(copy, items, count * size);
+    l->prepared->code_bytes += count * size;
+    return copy;
+}
+
+/* The tables of unwind.c that the function needs, if any. */
+static bool keep_tries(lower *l, interp_func *body)
+{
+    interp_tries *tries;
+
+    if (l->region_count == 0)
+        return true;
+    tries = ARENA_NEW(&l->module->arena, interp_tries);
+    if (!tries)
+        return false;
+    tries->region_count = l->region_count;
+    tries->regions = keep_array(l, l->regions, l->region_count, sizeof *l->regions);
+    tries->clauses = keep_array(l, l->clauses, l->clause_count, sizeof *l->clauses);
+    body->tries = tries;
+    return tries->regions && tries->clauses;
+}
+
+static bool keep_roots(lower *l, interp_func *body)
+{
+    interp_roots *roots;
+
+    if (l->root_local_count == 0 && l->place_count == 0)
+        return true;
+    roots = ARENA_NEW(&l->module->arena, interp_roots);
+    if (!roots)
+        return false;
+    roots->local_count = l->root_local_count;
+    roots->place_count = l->place_count;
+    roots->locals = keep_array(l, l->root_locals, l->root_local_count, sizeof *l->root_locals);
+    roots->places = keep_array(l, l->places, l->place_count, sizeof *l->places);
+    roots->nodes = keep_array(l, l->nodes, l->node_count, sizeof *l->nodes);
+    l->prepared->code_bytes += sizeof *roots;
+    body->roots = roots;
+    return roots->locals && roots->places && roots->nodes;
+}
+
+/* Copies code, map and tables to the module's arena. */
 static wasm_status keep(lower *l, interp_func *body, wasm_report *report)
 {
-    icode *code = ARENA_ARRAY(&l->module->arena, icode, l->length);
+    icode *code = keep_array(l, l->code, l->length, sizeof *code);
     char *map = arena_copy(&l->module->arena, l->map.bytes, l->map.length);
 
-    if (!code || !map)
-        return report_fail(report, WASM_E_QUOTA, WASM_NO_OFFSET, l->func, "preparing code");
-    memcpy(code, l->code, l->length * sizeof *code);
     *body = (interp_func){.code = code,
                           .words = l->length,
                           .param_slots = l->param_slots,
                           .result_slots = l->result_slots,
                           .map = (const uint8_t *)map,
                           .map_bytes = (uint32_t)l->map.length};
-    l->prepared->code_bytes += l->length * sizeof *code + l->map.length + sizeof *body;
+    if (!code || !map || !keep_tries(l, body) || !keep_roots(l, body))
+        return report_fail(report, WASM_E_QUOTA, WASM_NO_OFFSET, l->func, "preparing code");
+    l->prepared->code_bytes += l->map.length + sizeof *body;
     return WASM_OK;
 }
 

@@ -436,7 +436,10 @@ static control *push_control(lower *l, control_kind kind, const wasm_functype *t
 
 void control_begin(lower *l, const wasm_functype *type)
 {
-    push_control(l, CONTROL_FUNC, type)->base = (uint16_t)l->home_base;
+    control *c = push_control(l, CONTROL_FUNC, type);
+
+    c->base = (uint16_t)l->home_base;
+    c->region = NO_LINK;
 }
 
 /* Opens a block whose parameters are the topmost entries, now at home. */
@@ -446,6 +449,7 @@ static control *open_block(lower *l, control_kind kind, const wasm_functype *typ
 
     c->height = l->height - type->param_count;
     c->base = (uint16_t)(type->param_count > 0 ? l->stack[c->height].home : next_home(l));
+    c->region = c == l->controls ? NO_LINK : c[-1].region;
     return c;
 }
 
@@ -455,6 +459,42 @@ static void lower_block(lower *l, const validate_op *op)
     materialize(l, l->height - op->block->param_count);
     settle(l);
     open_block(l, CONTROL_BLOCK, op->block);
+}
+
+static bool reserve_region(lower *l, uint32_t clauses)
+{
+    void *regions = l->regions, *array = l->clauses;
+    bool room = lower_reserve(l, &regions, &l->region_capacity, (uint64_t)l->region_count + 1,
+                              sizeof *l->regions) &&
+                lower_reserve(l, &array, &l->clause_capacity, (uint64_t)l->clause_count + clauses,
+                              sizeof *l->clauses);
+
+    l->regions = regions;
+    l->clauses = array;
+    return room;
+}
+
+/* A block, whose code is a region. What its clauses lead to is emitted behind it. */
+static void lower_try_table(lower *l, const validate_op *op)
+{
+    control *c;
+
+    flush_home(l);
+    materialize(l, l->height - op->block->param_count);
+    settle(l);
+    c = open_block(l, CONTROL_TRY, op->block);
+    if (!reserve_region(l, op->clause_count))
+        return;
+    l->regions[l->region_count] = (interp_region){.begin = l->length,
+                                                  .outer = c->region,
+                                                  .first_clause = l->clause_count,
+                                                  .clause_count = op->clause_count};
+    c->region = l->region_count++;
+    for (uint32_t i = 0; i < op->clause_count; i++) {
+        const validate_clause *clause = &op->clauses[i];
+        l->clauses[l->clause_count++] = (interp_clause){
+            .tag = clause->tag, .target = clause->label, .all = clause->all, .ref = clause->ref};
+    }
 }
 
 static void lower_loop(lower *l, const validate_op *op)
@@ -528,6 +568,48 @@ static void lower_function_end(lower *l, const validate_op *op)
     l->depth--;
 }
 
+/* What an exception comes to that a clause catches: it has put the values into the homes behind
+ * those that the block began with, and from there they go to the label. */
+static void lower_clause(lower *l, const control *c, interp_clause *clause)
+{
+    const wasm_module *m = l->module;
+    control *to = label_at(l, clause->target + 1); /* the try_table itself is no label for it */
+    uint32_t count;
+
+    truncate_stack(l, c->height);
+    forget_accumulators(l);
+    l->tail = NO_CODE;
+    clause->target = l->length;
+    clause->slot = (uint16_t)next_home(l);
+    if (!clause->all) {
+        const wasm_functype *carried = &m->types[m->tags[clause->tag].type].func;
+        push_homes(l, carried->params, carried->param_count);
+    }
+    if (clause->ref)
+        push(l, ENTRY_HOME, CLASS_REF);
+    if (to->kind == CONTROL_FUNC) {
+        lower_return(l);
+        return;
+    }
+    label_types(to, &count);
+    move_and_leave(l, to, count);
+    emit_jump(l, to);
+}
+
+static void lower_try_end(lower *l, control *c, bool reachable)
+{
+    interp_region *region;
+
+    if (l->status != WASM_OK)
+        return;
+    region = &l->regions[c->region];
+    if (reachable && region->clause_count > 0)
+        emit_jump(l, c); /* around what follows */
+    region->end = l->length;
+    for (uint32_t i = 0; i < region->clause_count; i++)
+        lower_clause(l, c, &l->clauses[region->first_clause + i]);
+}
+
 static void lower_end(lower *l, const validate_op *op)
 {
     control *c = label_at(l, 0);
@@ -541,6 +623,8 @@ static void lower_end(lower *l, const validate_op *op)
         move_and_leave(l, c, type->result_count);
     else
         forget_accumulators(l);
+    if (c->kind == CONTROL_TRY)
+        lower_try_end(l, c, op->reachable);
     truncate_stack(l, c->height);
     push_homes(l, type->results, type->result_count);
     bind_label(l, &c->patches);
@@ -562,6 +646,9 @@ void lower_control(lower *l, const validate_op *op)
         break;
     case OP_BLOCK: lower_block(l, op); break;
     case OP_LOOP: lower_loop(l, op); break;
+    case OP_TRY_TABLE: lower_try_table(l, op); break;
+    case OP_THROW:
+    case OP_THROW_REF: lower_throw(l, op); break;
     case OP_IF: lower_if(l, op); break;
     case OP_ELSE: lower_else(l, op); break;
     case OP_END: lower_end(l, op); break;

@@ -21,7 +21,10 @@
  *      the same place on all ways out of it.
  *   3. Where control meets, values are in the homes that the label prescribes, and no accumulator
  *      is known.
- *   4. i32.wrap_i64 emits nothing: its entry is marked as wide, and instructions that take an i32
+ *   4. Wherever the collector may run, in calls and allocations, it is told which entries at home
+ *      are references to objects (record_roots). An entry that is still in its local is found
+ * there.
+ *   5. i32.wrap_i64 emits nothing: its entry is marked as wide, and instructions that take an i32
  *      do not look at the upper half anyway. Whoever moves the whole slot, or makes an i64 of it,
  *      clears that half (emit_move, flush_value, take_whole).
  *
@@ -41,7 +44,9 @@
 #define CODE_WORDS_MAX ((uint32_t)1 << 28) /* 2 GiB; distances fit in 32 bits */
 #define EMIT_WORDS_MAX 4                   /* of one instruction, but for the table of br_table */
 
-typedef enum value_class { CLASS_I32, CLASS_I64, CLASS_F32, CLASS_F64 } value_class;
+/* CLASS_REF is a reference to an object, which the collector has to find; one to a function is an
+ * i64 for us. */
+typedef enum value_class { CLASS_I32, CLASS_I64, CLASS_F32, CLASS_F64, CLASS_REF } value_class;
 
 /* Accumulators. */
 enum { ACC_INT, ACC_F32, ACC_F64, ACC_COUNT };
@@ -51,10 +56,11 @@ typedef enum entry_kind { ENTRY_HOME, ENTRY_LOCAL, ENTRY_CONST, ENTRY_PENDING } 
 typedef struct entry {
     uint8_t kind;
     uint8_t cls;
-    bool wide; /* an i32 whose upper half is not zero yet: see rule 4 */
+    bool wide; /* an i32 whose upper half is not zero yet: see rule 5 */
     uint16_t home;
     uint32_t local;      /* LOCAL */
     uint32_t next_alias; /* LOCAL: the next entry below that reads the same local */
+    uint32_t root;       /* of this and what is below: the topmost node, if the entry is rooted */
     uint64_t value;      /* CONST */
 } entry;
 
@@ -111,6 +117,7 @@ typedef struct patch { /* a distance to be filled in when its label is bound */
 typedef enum control_kind {
     CONTROL_FUNC,
     CONTROL_BLOCK,
+    CONTROL_TRY,
     CONTROL_LOOP,
     CONTROL_IF,
     CONTROL_ELSE
@@ -125,6 +132,7 @@ typedef struct control {
     uint32_t else_patch; /* IF: the branch around its first arm */
     uint32_t header;     /* LOOP: position behind its POLL */
     uint32_t outer_cost; /* LOOP: of the surrounding code so far */
+    uint32_t region;     /* TRY: its own; else the one that is open around the block, or NO_LINK */
     uint32_t stub;       /* br_table: position of its stub … */
     uint32_t stub_table; /* … if this is the table that is being translated */
 } control;
@@ -158,12 +166,26 @@ struct lower {
     entry *stack;
     uint32_t height, stack_capacity;
     uint32_t settled; /* entries at the bottom that are known not to be LOCAL */
+    uint32_t rooted;  /* entries at the bottom whose `root` is known */
     slot_info *slots; /* of each local */
     uint32_t slots_capacity;
     control *controls;
     uint32_t depth, control_capacity;
     patch *patches;
     uint32_t patch_count, patch_capacity, patch_free;
+
+    /* What the function's tables will be. A clause's tag, all and ref are known when its try_table
+     * is opened, the rest at its end; until then its target is the label. */
+    interp_region *regions;
+    uint32_t region_count, region_capacity;
+    interp_clause *clauses;
+    uint32_t clause_count, clause_capacity;
+    uint16_t *root_locals; /* slots */
+    uint32_t root_local_count, root_local_capacity;
+    interp_root_node *nodes;
+    uint32_t node_count, node_capacity;
+    interp_root_place *places;
+    uint32_t place_count, place_capacity;
 
     pending pending;
     uint32_t acc_slot[ACC_COUNT]; /* the slot whose value an accumulator also holds */
@@ -180,10 +202,11 @@ static inline void lower_fail(lower *l, wasm_status status)
 }
 static inline value_class class_of(wasm_valtype type)
 {
-    return type == WASM_I32   ? CLASS_I32
-           : type == WASM_F32 ? CLASS_F32
-           : type == WASM_F64 ? CLASS_F64
-                              : CLASS_I64;
+    return type == WASM_I32         ? CLASS_I32
+           : type == WASM_F32       ? CLASS_F32
+           : type == WASM_F64       ? CLASS_F64
+           : module_is_object(type) ? CLASS_REF
+                                    : CLASS_I64;
 }
 static inline unsigned acc_of(value_class cls)
 {
@@ -221,6 +244,9 @@ void materialize(lower *l, uint32_t from);
 void settle(lower *l);
 /* Copies entries that read `local` home, before it is written. */
 void preserve_local(lower *l, uint32_t local);
+/* The instruction that is emitted next may collect: notes which entries are roots then. None is
+ * pending. */
+void record_roots(lower *l);
 
 /* Emits the pending instruction, if there is one, with its result going home. */
 void flush_home(lower *l);
@@ -245,6 +271,7 @@ pending *begin_pending(lower *l, const validate_op *op, value_class cls);
 void lower_plain(lower *l, const validate_op *op);
 void lower_call(lower *l, const validate_op *op);
 void lower_tail_call(lower *l, const validate_op *op);
+void lower_throw(lower *l, const validate_op *op);
 
 /* ---- lower_control.c ------------------------------------------------------------------------- */
 

@@ -31,7 +31,7 @@ const lower_rule lower_rules[OP_COUNT] = {
 /* Instructions with a case of their own, here or in lower_control.c. */
 /* clang-format off */
 #define OTHERS(_)                                                                                  \
-    _(UNREACHABLE) _(NOP) _(BLOCK) _(LOOP) _(IF) _(ELSE) _(END) _(BR) _(BR_IF) _(BR_TABLE)         \
+    _(UNREACHABLE) _(THROW) _(THROW_REF) _(TRY_TABLE) _(NOP) _(BLOCK) _(LOOP) _(IF) _(ELSE) _(END) _(BR) _(BR_IF) _(BR_TABLE)         \
     _(RETURN) _(CALL) _(CALL_INDIRECT) _(CALL_REF) _(RETURN_CALL) _(RETURN_CALL_INDIRECT)          \
     _(RETURN_CALL_REF) _(BR_ON_NULL) _(BR_ON_NON_NULL) _(DROP) _(SELECT) _(SELECT_T) _(LOCAL_GET) _(LOCAL_SET)     \
     _(LOCAL_TEE) _(GLOBAL_GET) _(GLOBAL_SET) _(TABLE_GET) _(TABLE_SET) _(MEMORY_SIZE)              \
@@ -114,7 +114,7 @@ static void lower_eqz(lower *l, const validate_op *op)
     p->b = (operand){.mode = MODE_I, .value = 0};
 }
 
-/* i32.wrap_i64: rule 4. */
+/* i32.wrap_i64: rule 5. */
 static void lower_wrap(lower *l)
 {
     entry *top = &l->stack[l->height - 1];
@@ -402,7 +402,7 @@ static void lower_select(lower *l, const validate_op *op)
         a = take(l, &first, 0);
         b = take(l, &second, 0);
     }
-    p = begin_pending(l, op, (value_class)first.cls);
+    p = begin_pending(l, op, op->op == OP_SELECT_T ? class_of(op->type) : (value_class)first.cls);
     l->stack[l->height - 1].wide = first.wide || second.wide;
     p->a = a;
     p->b = b;
@@ -481,6 +481,7 @@ void lower_call(lower *l, const validate_op *op)
     const call_site c = prepare_call(l, op, callee);
     icode *at;
 
+    record_roots(l);
     if (callee == CALLEE_ON_STACK) {
         at = emit_mapped(l, IC_CALL_REF_S + c.form, ICODE_CALL_WORDS, op->offset);
         at[1].u16[1] = c.index.slot;
@@ -540,6 +541,21 @@ void lower_tail_call(lower *l, const validate_op *op)
     at[1].u16[3] = (uint16_t)c.width; /* 2,000 at most: a thousand of two slots */
 }
 
+/* An exception is made of operands in their homes, or is one already. */
+void lower_throw(lower *l, const validate_op *op)
+{
+    uint32_t params = op->op == OP_THROW ? op->block->param_count : 1;
+    icode *at;
+
+    flush_home(l);
+    materialize(l, l->height - params);
+    record_roots(l);
+    truncate_stack(l, l->height - params);
+    at = emit_mapped(l, op->op == OP_THROW ? IC_THROW : IC_THROW_REF, 2, op->offset);
+    at[1].u16[0] = (uint16_t)next_home(l);
+    at[1].u32[1] = op->index;
+}
+
 /* ---- one instruction ------------------------------------------------------------------------- */
 
 static void lower_other(lower *l, const validate_op *op)
@@ -562,7 +578,7 @@ static void lower_other(lower *l, const validate_op *op)
     case OP_I64_CONST: push(l, ENTRY_CONST, CLASS_I64)->value = op->value; break;
     case OP_F32_CONST: push(l, ENTRY_CONST, CLASS_F32)->value = op->value; break;
     case OP_F64_CONST: push(l, ENTRY_CONST, CLASS_F64)->value = op->value; break;
-    case OP_REF_NULL: push(l, ENTRY_CONST, CLASS_I64)->value = 0; break;
+    case OP_REF_NULL: push(l, ENTRY_CONST, class_of(op->type))->value = 0; break;
     case OP_REF_FUNC: lower_ref_func(l, op); break;
     case OP_I32_EQZ:
     case OP_I64_EQZ:
@@ -574,7 +590,7 @@ static void lower_other(lower *l, const validate_op *op)
     case OP_MEMORY_COPY: lower_bulk(l, op, IC_MEMORY_COPY, 3, false, 0); break;
     case OP_MEMORY_INIT: lower_bulk(l, op, IC_MEMORY_INIT, 3, false, 0); break;
     case OP_DATA_DROP: lower_bulk(l, op, IC_DATA_DROP, 0, false, 0); break;
-    case OP_TABLE_GET: lower_bulk(l, op, IC_TABLE_GET, 1, true, CLASS_I64); break;
+    case OP_TABLE_GET: lower_bulk(l, op, IC_TABLE_GET, 1, true, class_of(op->type)); break;
     case OP_TABLE_SET: lower_bulk(l, op, IC_TABLE_SET, 2, false, 0); break;
     case OP_TABLE_SIZE: lower_bulk(l, op, IC_TABLE_SIZE, 0, true, CLASS_I64); break;
     case OP_TABLE_GROW: lower_bulk(l, op, IC_TABLE_GROW, 2, true, CLASS_I64); break;

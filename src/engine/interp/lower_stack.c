@@ -155,6 +155,8 @@ entry pop(lower *l)
         l->slots[e.local].alias = e.next_alias;
     if (l->settled > l->height)
         l->settled = l->height;
+    if (l->rooted > l->height)
+        l->rooted = l->height;
     return e;
 }
 
@@ -174,8 +176,11 @@ static void move_home(lower *l, entry *e)
         emit_const(l, e->home, e->value);
     else
         emit_move(l, e->home, e);
-    if (e->kind == ENTRY_LOCAL)
+    if (e->kind == ENTRY_LOCAL) {
         l->slots[e->local].alias = e->next_alias;
+        if (e->cls == CLASS_REF && l->rooted > (size_t)(e - l->stack))
+            l->rooted = (uint32_t)(e - l->stack);
+    }
     e->kind = ENTRY_HOME;
     e->wide = false;
 }
@@ -199,6 +204,45 @@ void preserve_local(lower *l, uint32_t local)
 {
     while (l->slots[local].alias != NO_LINK)
         move_home(l, &l->stack[l->slots[local].alias]);
+}
+
+/* ---- roots ----------------------------------------------------------------------------------- */
+
+/* Entries at the top that may stay in their locals while others below are roots. When one of them
+ * goes home, the nodes above it are made anew; so they are few. */
+#define UNSETTLED_MAX 16
+
+static uint32_t add_node(lower *l, uint32_t below, uint16_t slot)
+{
+    void *nodes = l->nodes;
+    bool room =
+        lower_reserve(l, &nodes, &l->node_capacity, (uint64_t)l->node_count + 1, sizeof *l->nodes);
+
+    l->nodes = nodes;
+    if (!room)
+        return INTERP_NO_NODE;
+    l->nodes[l->node_count] = (interp_root_node){.below = below, .slot = slot};
+    return l->node_count++;
+}
+
+void record_roots(lower *l)
+{
+    uint32_t root;
+    void *places = l->places;
+
+    if (l->height - l->settled > UNSETTLED_MAX)
+        settle(l);
+    for (; l->rooted < l->height; l->rooted++) {
+        entry *e = &l->stack[l->rooted];
+        root = l->rooted > 0 ? e[-1].root : INTERP_NO_NODE;
+        e->root = e->cls == CLASS_REF && e->kind == ENTRY_HOME ? add_node(l, root, e->home) : root;
+    }
+    root = l->height > 0 ? l->stack[l->height - 1].root : INTERP_NO_NODE;
+    if (root == INTERP_NO_NODE || !lower_reserve(l, &places, &l->place_capacity,
+                                                 (uint64_t)l->place_count + 1, sizeof *l->places))
+        return;
+    l->places = places;
+    l->places[l->place_count++] = (interp_root_place){.position = l->length, .node = root};
 }
 
 /* ---- the pending instruction ----------------------------------------------------------------- */

@@ -79,9 +79,9 @@ static const struct {
     uint16_t first, last;
     uint8_t feature;
 } later[] = {
-    {0x00, 0x06, 0x0A, WASM_FEATURE_EXCEPTIONS}, /* try (superseded), throw, throw_ref */
-    {0x00, 0x18, 0x19, WASM_FEATURE_EXCEPTIONS}, /* delegate, catch_all (superseded) */
-    {0x00, 0x1F, 0x1F, WASM_FEATURE_EXCEPTIONS}, /* try_table */
+    {0x00, 0x06, 0x07, WASM_FEATURE_EXCEPTIONS}, /* try, catch: superseded by 3.0's */
+    {0x00, 0x09, 0x09, WASM_FEATURE_EXCEPTIONS}, /* rethrow: likewise */
+    {0x00, 0x18, 0x19, WASM_FEATURE_EXCEPTIONS}, /* delegate, catch_all: likewise */
     {0x00, 0xD3, 0xD3, WASM_FEATURE_GC},         /* ref.eq */
     {0xFB, 0x00, 0x1E, WASM_FEATURE_GC},         {0xFC, 0x13, 0x16, WASM_FEATURE_WIDE_ARITHMETIC},
     {0xFD, 0x00, 0xFF, WASM_FEATURE_SIMD},       {0xFD, 0x100, 0x113, WASM_FEATURE_RELAXED_SIMD},

@@ -48,6 +48,8 @@ typedef enum isa_imm {
     ISA_IMM_I64,
     ISA_IMM_F32,
     ISA_IMM_F64,
+    ISA_IMM_TRY_TABLE, /* block type, vector of catch clauses */
+    ISA_IMM_TAG,       /* tag index */
     ISA_IMM_TYPE,      /* type index */
     ISA_IMM_HEAP_TYPE, /* ref.null */
     ISA_IMM_TYPES,     /* select t*: vector of value types */

@@ -49,24 +49,73 @@ static uint64_t slots_of(const wasm_valtype *types, uint32_t count)
 
 /* ---- outwards -------------------------------------------------------------------------------- */
 
-static wasm_status call_host(wasm_store *store, wasm_instance *caller,
-                             const wasm_host_function *host, uint64_t *slots)
+wasm_status arguments_hold(wasm_store *store, const module_type *type, const uint64_t *slots,
+                           store_arguments *held)
+{
+    const wasm_functype *func = &type->func;
+    uint64_t *refs = store->stack_top;
+
+    *held = (store_arguments){.outer = store->arguments, .refs = refs};
+    if (type->takes_objects) {
+        if ((size_t)(store->stack_end - refs) < func->param_count)
+            return WASM_E_STACK_EXHAUSTED;
+        for (uint32_t i = 0; i < func->param_count; i++) {
+            if (module_is_object(func->params[i]))
+                refs[held->count++] = *slots;
+            slots += type_slots(func->params[i]);
+        }
+    }
+    store->stack_top += held->count;
+    store->arguments = held;
+    return WASM_OK;
+}
+
+void arguments_release(wasm_store *store, store_arguments *held)
+{
+    store->stack_top -= held->count;
+    store->arguments = held->outer;
+}
+
+/* With the references among the arguments kept for the collector, where there are any. */
+static wasm_status run_host(wasm_caller *context, const wasm_func *func, uint64_t *slots)
+{
+    wasm_store *store = context->store;
+    store_arguments held;
+    wasm_status status;
+
+    if (!func->type->takes_objects)
+        return func->host->call(context, slots);
+    TRY(arguments_hold(store, func->type, slots, &held));
+    status = func->host->call(context, slots);
+    arguments_release(store, &held);
+    return status;
+}
+
+static wasm_status call_host(wasm_store *store, wasm_instance *caller, const wasm_func *func,
+                             uint64_t *slots)
 {
     wasm_caller context = {.store = store, .instance = caller};
     const wasm_module *module = caller ? caller->module : NULL;
+    const wasm_host_function *host = func->host;
     wasm_status status;
 
     trace_line(module, WASM_TRACE_HOST, "-> %s.%s (0x%llx, …)", host->module, host->name,
                (unsigned long long)slots[0]);
-    status = host->call(&context, slots);
+    status = run_host(&context, func, slots);
     if (status == WASM_OK) {
         /* It may have called back in, and have done with the failure of that call. */
-        if (store->report.status != WASM_OK)
+        if (store->report.status != WASM_OK || store->exception)
             store_forget_failure(store);
         trace_line(module, WASM_TRACE_HOST, "<- %s.%s: 0x%llx", host->module, host->name,
                    (unsigned long long)slots[0]);
         return WASM_OK;
     }
+    if (status == WASM_E_EXCEPTION && store->exception) {
+        trace_line(module, WASM_TRACE_HOST, "<- %s.%s: an exception", host->module, host->name);
+        return status;
+    }
+    if (status == WASM_E_EXCEPTION)
+        status = WASM_E_USAGE; /* there is none */
     if (store->report.status != status) {
         store_forget_failure(store);
         report_fail(&store->report, status, WASM_NO_OFFSET, WASM_NO_FUNC, "in %s.%s", host->module,
@@ -77,9 +126,9 @@ static wasm_status call_host(wasm_store *store, wasm_instance *caller,
     return status;
 }
 
-wasm_status store_call_host(wasm_instance *caller, const wasm_host_function *host, uint64_t *slots)
+wasm_status store_call_host(wasm_instance *caller, const wasm_func *func, uint64_t *slots)
 {
-    return call_host(caller->store, caller, host, slots);
+    return call_host(caller->store, caller, func, slots);
 }
 
 /* ---- inwards --------------------------------------------------------------------------------- */
@@ -94,7 +143,7 @@ static wasm_status enter(wasm_store *store, wasm_func *func, uint64_t *slots, ui
     store->host_nesting++;
     if (func->host) {
         store->stack_top = slots + width;
-        status = call_host(store, func->instance, func->host, slots);
+        status = call_host(store, func->instance, func, slots);
     } else {
         status = func->module->tier->invoke(store, func, slots);
     }

@@ -42,8 +42,9 @@ static wasm_instance *allocate(wasm_store *store, const wasm_module *module)
         ARENA_ARRAY(a, wasm_global, module->global_count - module->global_import_count);
     instance->tables = ARENA_ARRAY(a, wasm_table *, module->table_count);
     instance->memories = ARENA_ARRAY(a, wasm_memory *, module->memory_count);
+    instance->tags = ARENA_ARRAY(a, wasm_tag *, module->tag_count);
     if (!instance->funcs || !instance->own_funcs || !instance->globals || !instance->own_globals ||
-        !instance->tables || !instance->memories)
+        !instance->tables || !instance->memories || !instance->tags)
         return NULL;
     if (image_has_passive(module)) {
         instance->data_dropped = ARENA_ARRAY(a, uint8_t, module->data_count);
@@ -91,8 +92,26 @@ static wasm_status take_imports(wasm_instance *instance, const wasm_extern *impo
         case WASM_EXTERN_TABLE: instance->tables[index] = with->of.table; break;
         case WASM_EXTERN_MEMORY: instance->memories[index] = with->of.memory; break;
         case WASM_EXTERN_GLOBAL: instance->globals[index] = with->of.global; break;
-        case WASM_EXTERN_TAG: break;
+        case WASM_EXTERN_TAG: instance->tags[index] = with->of.tag; break;
         }
+    }
+    return WASM_OK;
+}
+
+/* Each instance's tags are new ones: exceptions of two instances are told apart (§4.5.3). */
+static wasm_status make_tags(wasm_instance *instance)
+{
+    const wasm_module *module = instance->module;
+    uint32_t own = module->tag_count - module->tag_import_count;
+    wasm_tag *tags = ARENA_ARRAY(&instance->store->arena, wasm_tag, own);
+
+    if (!tags)
+        return out_of_quota(instance->store);
+    for (uint32_t i = 0; i < own; i++) {
+        uint32_t index = module->tag_import_count + i;
+        tags[i].type = &module->types[module->tags[index].type];
+        tags[i].store = instance->store;
+        instance->tags[index] = &tags[i];
     }
     return WASM_OK;
 }
@@ -261,6 +280,7 @@ static wasm_status instantiate(wasm_store *store, const wasm_module *module,
     TRY(take_imports(instance, imports));
     make_funcs(instance);
     TRY(make_memories(instance));
+    TRY(make_tags(instance));
     TRY(make_globals(instance));
     TRY(make_tables(instance));
     TRY(make_elems(instance));
@@ -305,7 +325,7 @@ bool wasm_instance_export(wasm_instance *instance, const char *name, size_t leng
         case WASM_EXTERN_TABLE: out->of.table = instance->tables[e->index]; return true;
         case WASM_EXTERN_MEMORY: out->of.memory = instance->memories[e->index]; return true;
         case WASM_EXTERN_GLOBAL: out->of.global = instance->globals[e->index]; return true;
-        case WASM_EXTERN_TAG: return false;
+        case WASM_EXTERN_TAG: out->of.tag = instance->tags[e->index]; return true;
         }
     }
     return false;

@@ -278,6 +278,18 @@ static wasm_status check_global(const wasm_module *module, const module_import *
     return wrong_type(import, offered, want, report);
 }
 
+static wasm_status check_tag(const wasm_module *module, const module_import *import,
+                             const wasm_tag *tag, wasm_report *report)
+{
+    const module_type *wanted = &module->types[module->tags[import->index].type];
+    char offered[160], want[160];
+
+    if (type_is_same(tag->type, wanted))
+        return WASM_OK;
+    return wrong_type(import, functype_format(&tag->type->func, offered, sizeof offered),
+                      functype_format(&wanted->func, want, sizeof want), report);
+}
+
 static wasm_status foreign(const module_import *import, wasm_report *report)
 {
     return report_fail(report, WASM_E_USAGE, WASM_NO_OFFSET, WASM_NO_FUNC,
@@ -315,9 +327,12 @@ wasm_status link_check(const wasm_store *store, const wasm_module *module, uint3
             return foreign(import, report);
         return check_memory(import, &module->memories[import->index], with->of.memory, report);
     case WASM_EXTERN_GLOBAL: return check_global(module, import, with->of.global, report);
-    case WASM_EXTERN_TAG: break; /* the decoder lets none through */
+    case WASM_EXTERN_TAG:
+        if (with->of.tag->store != store)
+            return foreign(import, report);
+        return check_tag(module, import, with->of.tag, report);
     }
-    return wrong_type(import, kind_name(with->kind), "something this engine does not know", report);
+    return WASM_E_USAGE; /* a kind that the decoder does not let pass */
 }
 
 wasm_status func_check_type(const wasm_func *func, const wasm_module *module, uint32_t index)
@@ -327,37 +342,62 @@ wasm_status func_check_type(const wasm_func *func, const wasm_module *module, ui
 
 /* ---- host functions as objects --------------------------------------------------------------- */
 
-/* The type that a signature stands for, with the identity that it has in all modules. */
-static wasm_status type_of_signature(wasm_store *store, const char *signature, module_type **out)
+/* Copies a list of types, which must not name any module's; their slots in *slots. */
+static wasm_status copy_types(wasm_store *store, const wasm_valtype *from, uint32_t count,
+                              const wasm_valtype **out, uint32_t *slots)
 {
-    wasm_valtype *types = ARENA_ARRAY(&store->arena, wasm_valtype, strlen(signature));
+    wasm_valtype *types = ARENA_ARRAY(&store->arena, wasm_valtype, count);
+
+    if (!types)
+        return WASM_E_QUOTA;
+    for (uint32_t i = 0; i < count; i++) {
+        if (WASM_KIND(from[i]) < WASM_KIND_EXN)
+            return WASM_E_USAGE;
+        types[i] = from[i];
+        *slots += type_slots(from[i]);
+    }
+    *out = types;
+    return WASM_OK;
+}
+
+wasm_status type_new(wasm_store *store, const wasm_valtype *params, uint32_t param_count,
+                     const wasm_valtype *results, uint32_t result_count, module_type **out)
+{
     module_type *type = ARENA_NEW(&store->arena, module_type);
     digest *group = ARENA_NEW(&store->arena, digest);
-    const char *letter = signature;
-    wasm_functype *func;
 
-    if (!types || !type || !group)
+    if (!type || !group)
         return WASM_E_QUOTA;
     *type = (module_type){.form = MODULE_FUNC, .super = MODULE_NO_TYPE, .final = true};
-    func = &type->func;
-    func->params = types;
-    while (letter_type(*letter))
-        types[func->param_count++] = letter_type(*letter++);
-    if (*letter++ != ':')
-        return WASM_E_USAGE;
-    func->results = types + func->param_count;
-    while (letter_type(*letter))
-        types[func->param_count + func->result_count++] = letter_type(*letter++);
-    if (*letter != '\0')
-        return WASM_E_USAGE;
-    for (uint32_t i = 0; i < func->param_count; i++)
-        type->param_slots += type_slots(func->params[i]);
-    for (uint32_t i = 0; i < func->result_count; i++)
-        type->result_slots += type_slots(func->results[i]);
+    type->func.param_count = param_count;
+    type->func.result_count = result_count;
+    TRY(copy_types(store, params, param_count, &type->func.params, &type->param_slots));
+    TRY(copy_types(store, results, result_count, &type->func.results, &type->result_slots));
+    for (uint32_t i = 0; i < param_count; i++)
+        type->takes_objects |= module_is_object(params[i]);
     identity_of_group(type, 0, 1, group);
     type->group = group;
     *out = type;
     return WASM_OK;
+}
+
+#define SIGNATURE_MAX 64
+
+/* The type that the signature of a host function stands for. */
+static wasm_status type_of_signature(wasm_store *store, const char *signature, module_type **out)
+{
+    wasm_valtype types[SIGNATURE_MAX];
+    uint32_t params = 0, results = 0;
+
+    while (letter_type(*signature) && params < SIGNATURE_MAX)
+        types[params++] = letter_type(*signature++);
+    if (*signature++ != ':')
+        return WASM_E_USAGE;
+    while (letter_type(*signature) && params + results < SIGNATURE_MAX)
+        types[params + results++] = letter_type(*signature++);
+    if (*signature != '\0')
+        return WASM_E_USAGE;
+    return type_new(store, types, params, types + params, results, out);
 }
 
 wasm_status wasm_host_func_new(wasm_store *store, const wasm_host_function *row, wasm_func **out)

@@ -20,7 +20,7 @@ wasm_refkind wasm_ref_kind(wasm_valtype type, wasm_ref ref)
         return WASM_REF_NULL;
     if (is_code(type))
         return WASM_REF_FUNC;
-    return WASM_REF_HOST;
+    return wasm_ref_is_number(ref) ? WASM_REF_HOST : WASM_REF_EXCEPTION;
 }
 
 static bool func_fits(const module_type *types, wasm_valtype type, const wasm_func *func)
@@ -30,12 +30,19 @@ static bool func_fits(const module_type *types, wasm_valtype type, const wasm_fu
     return WASM_KIND(type) == WASM_KIND_FUNC;
 }
 
+static bool object_fits(const module_type *types, wasm_valtype type, const heap_object *o)
+{
+    (void)types;
+    return object_type(o)->form == OBJECT_EXCEPTION && WASM_KIND(type) == WASM_KIND_EXN;
+}
+
 bool reference_fits(const module_type *types, wasm_valtype type, wasm_ref ref)
 {
     if (ref == 0)
         return (type & WASM_NULLABLE) != 0;
     if (is_code(type))
         return func_fits(types, type, (const wasm_func *)(uintptr_t)ref);
-    return wasm_ref_is_number(ref) &&
-           (WASM_KIND(type) == WASM_KIND_EXTERN || WASM_KIND(type) == WASM_KIND_ANY);
+    if (wasm_ref_is_number(ref))
+        return WASM_KIND(type) == WASM_KIND_EXTERN || WASM_KIND(type) == WASM_KIND_ANY;
+    return ref_is_object(ref) && object_fits(types, type, ref_object(ref));
 }

@@ -13,6 +13,7 @@
 
 #include <stdatomic.h>
 
+#include "heap.h"
 #include "module.h"
 #include "tier.h"
 #include "watchdog.h"
@@ -51,6 +52,11 @@ struct wasm_global {
     struct wasm_global *next;
 };
 
+struct wasm_tag {
+    const module_type *type; /* its parameters are what an exception carries */
+    wasm_store *store;
+};
+
 /* A funcref is the address of one of these. */
 struct wasm_func {
     const void *code;          /* the tier's entry for this function; NULL for host functions */
@@ -69,6 +75,7 @@ struct wasm_instance {
     wasm_global **globals;
     wasm_table **tables;
     wasm_memory **memories;
+    wasm_tag **tags;
     wasm_store *store;
     const wasm_module *module;
     wasm_func *own_funcs; /* func_count - func_import_count of them */
@@ -78,6 +85,30 @@ struct wasm_instance {
     wasm_ref **elem_refs;  /* evaluated passive segments, for table.init; NULL: active or dropped;
                               the array is NULL if the module has no passive one */
     wasm_instance *next;   /* in the store */
+};
+
+/* A tier that runs guest code: how the collector finds its frames. What the tier says of itself
+ * holds whenever something else runs that may collect: it sets that before it calls the host, and
+ * before it allocates. */
+typedef struct store_activation {
+    struct store_activation *outer; /* that called the host, which called this one */
+    const tier *tier;
+    wasm_instance *instance;
+    const uint64_t *fp; /* NULL: nothing yet */
+    const void *pc;     /* the tier's own */
+} store_activation;
+
+/* References that a host function was given, for as long as it runs. */
+typedef struct store_arguments {
+    struct store_arguments *outer;
+    const wasm_ref *refs; /* on the guest stack */
+    uint64_t count;
+} store_arguments;
+
+struct wasm_root {
+    wasm_ref ref;
+    wasm_store *store;
+    wasm_root *previous, *next;
 };
 
 /* store->poll: zero in the common case, so that a tier's check at function entries and loop headers
@@ -98,7 +129,7 @@ struct wasm_store {
     wasm_limits limits;
     quota quota;
     arena arena;                       /* instances and what belongs to them */
-    uint64_t memory_used, memory_peak; /* bytes of all linear memories */
+    uint64_t memory_used, memory_peak; /* bytes of all linear memories and of the heap */
     uint64_t table_used;               /* elements of all tables */
     void *data;
     wasm_instance *instances;
@@ -106,6 +137,11 @@ struct wasm_store {
     wasm_table *tables;
     wasm_global *globals;
     wasm_func *host_funcs;
+    heap heap;
+    wasm_ref exception;           /* on its way out of a call, or 0 */
+    store_activation *activation; /* innermost */
+    store_arguments *arguments;   /* innermost */
+    wasm_root *roots;
     wasm_report report;
     wasm_frame frames[32];
     uint32_t frame_count;    /* filled of frames[] */
@@ -122,9 +158,37 @@ void store_frame(wasm_store *store, const wasm_module *module, uint32_t func, ui
  * reason to stop. */
 wasm_status store_poll(wasm_store *store, uint64_t cost);
 
-/* Calls a host function row for `caller` with its slots; traces it. A failure is recorded in the
- * report like a trap; store_trap() of the calling tier then adds function and offset. */
-wasm_status store_call_host(wasm_instance *caller, const wasm_host_function *host, uint64_t *slots);
+/* Calls a host function for `caller` with its slots; traces it. A failure is recorded in the report
+ * like a trap; store_trap() of the calling tier then adds function and offset. EXCEPTION: one is on
+ * its way, which the caller may catch. */
+wasm_status store_call_host(wasm_instance *caller, const wasm_func *func, uint64_t *slots);
+
+/* An exception is on its way: stands in store->exception, and the status is EXCEPTION; or one of
+ * heap_allocate(). The slots are the tag's parameters. */
+wasm_status exception_throw(wasm_store *store, wasm_tag *tag, const uint64_t *slots);
+/* Forgets the report and the frames of what failed before, and the exception. */
+void store_forget_failure(wasm_store *store);
+
+enum { EXCEPTION_HEAD = 16 };
+static inline wasm_tag **exception_tag_place(heap_object *o)
+{
+    return (wasm_tag **)(void *)(o + 1);
+}
+static inline wasm_tag *exception_tag(const heap_object *o)
+{
+    return *(wasm_tag *const *)(const void *)(o + 1);
+}
+static inline uint64_t *exception_slots(const heap_object *o)
+{
+    return (uint64_t *)(uintptr_t)(o + 2);
+}
+
+/* The collector has found a reference: tiers call it for each that their frames hold. */
+void collect_mark(wasm_store *store, wasm_ref ref);
+static inline uint32_t array_length(const heap_object *o)
+{
+    return *(const uint32_t *)(const void *)(o + 1);
+}
 
 /* Memory instructions with more than a load in them. All check bounds first (§4.4.7), work in
  * chunks of at most 1 MiB between polls, and return WASM_OK or the trap. */

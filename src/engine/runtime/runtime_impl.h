@@ -15,8 +15,6 @@
 /* One line to the module's log if `bit` is switched on. */
 void trace_line(const wasm_module *module, unsigned bit, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Begins something that can fail: forgets the report and the frames of what failed before. */
-void store_forget_failure(wasm_store *store);
 /* Takes up to `cost` units from the fuel of a metered store, for work that cannot stop halfway;
  * the next poll finds out if that was the last of it. */
 void store_charge(wasm_store *store, uint64_t cost);
@@ -52,6 +50,11 @@ static inline uint32_t type_slots(wasm_valtype type)
 }
 void value_to_slots(wasm_valtype type, const wasm_value *value, uint64_t *slots);
 void value_from_slots(wasm_valtype type, const uint64_t *slots, wasm_value *value);
+/* Keeps the references among a host function's arguments (slots[] of the type's parameters) for the
+ * collector until they are released: on the guest stack, from stack_top on. STACK_EXHAUSTED. */
+wasm_status arguments_hold(wasm_store *store, const module_type *type, const uint64_t *slots,
+                           store_arguments *held);
+void arguments_release(wasm_store *store, store_arguments *held);
 /* wasm_call() without forgetting what failed before: for the start function. */
 wasm_status call_func(wasm_store *store, wasm_func *func, const wasm_value *args,
                       wasm_value *results);
@@ -73,12 +76,24 @@ wasm_status table_create(wasm_store *store, wasm_valtype elem, const module_type
                          wasm_report *report);
 void table_release(wasm_table *table);
 
+/* ---- exception.c ------------------------------------------------------------------------------
+ */
+
+/* Marks what the parameters of an exception refer to. */
+void exception_mark(wasm_store *store, const heap_object *o);
+/* What is on its way, for a person; always terminated; returns buf. */
+char *exception_describe(const wasm_store *store, char *buf, size_t size);
+
 /* ---- link.c ---------------------------------------------------------------------------------- */
 
 /* Whether `with` may stand for import `index` (§4.5.3 and §3.4 of the subtyping rules).
  * Errors: UNKNOWN_IMPORT, IMPORT_TYPE, USAGE (an object of another store). */
 wasm_status link_check(const wasm_store *store, const wasm_module *module, uint32_t index,
                        const wasm_extern *with, wasm_report *report);
+/* A function type made by the host, in the store's arena, with the identity that it has in every
+ * module. Errors: USAGE for a type that only a module could name, QUOTA. */
+wasm_status type_new(wasm_store *store, const wasm_valtype *params, uint32_t param_count,
+                     const wasm_valtype *results, uint32_t result_count, module_type **out);
 
 /* ---- constant.c ------------------------------------------------------------------------------ */
 

@@ -97,6 +97,9 @@ void wasm_store_free(wasm_store *store)
         memory_unmap(m);
     for (wasm_table *t = store->tables; t; t = t->next)
         table_release(t);
+    while (store->roots)
+        wasm_root_free(store->roots);
+    heap_release(store);
     munmap(store->stack, stack_mapping_bytes(store));
     arena_release(&store->arena);
     free(store);
@@ -195,6 +198,7 @@ void store_forget_failure(wasm_store *store)
 {
     report_clear(&store->report);
     store->frame_count = 0;
+    store->exception = 0;
 }
 
 wasm_status store_trap(wasm_store *store, wasm_status status, const wasm_module *module,
@@ -203,7 +207,9 @@ wasm_status store_trap(wasm_store *store, wasm_status status, const wasm_module 
     wasm_report *report = &store->report;
 
     if (report->status == WASM_OK) {
-        report_fail(report, status, offset, func, NULL);
+        char text[160];
+        report_fail(report, status, offset, func, "%s",
+                    status == WASM_E_EXCEPTION ? exception_describe(store, text, sizeof text) : "");
         trace_line(module, WASM_TRACE_CALLS, "stopped in function %u at byte %llu: %s", func,
                    (unsigned long long)offset, wasm_status_text(status));
     } else if (report->func == WASM_NO_FUNC && store->frame_count == 0) {

@@ -9,6 +9,8 @@
 
 #include "module.h"
 
+struct store_activation;
+
 typedef struct tier {
     const char *name;
     wasm_tier id;
@@ -23,6 +25,9 @@ typedef struct tier {
      * entry, results on return; the frame begins there. Traps are returned as a status after
      * store_trap() recorded it. */
     wasm_status (*invoke)(wasm_store *store, wasm_func *func, uint64_t *slots);
+    /* Calls collect_mark() for every reference to an object in the frames of the activation. Fails
+     * only with what ends a guest. */
+    wasm_status (*roots)(wasm_store *store, const struct store_activation *activation);
 } tier;
 
 #endif

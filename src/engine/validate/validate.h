@@ -24,6 +24,13 @@
 #include "isa.h"
 #include "module.h"
 
+typedef struct validate_clause { /* of a try_table */
+    uint32_t tag;
+    uint32_t label; /* seen from outside of the try_table */
+    bool all;       /* whatever the tag is */
+    bool ref;       /* the reference goes behind what the tag carries */
+} validate_clause;
+
 typedef struct validate_op {
     isa_op op;
     uint64_t offset;   /* of the opcode in the file */
@@ -31,14 +38,17 @@ typedef struct validate_op {
                           an else or end that cannot be fallen into: as if it could be */
     bool reachable;    /* else, end: whether control can fall into it from above; else true */
     wasm_valtype type; /* drop, select, local.*, global.*, ref.*, table.*: the value's type */
-    const wasm_functype *block; /* block, loop, if: its type; calls: the callee's */
-    uint32_t index;         /* label depth, func, type, local, global, table, memory, data, elem */
-    uint32_t index2;        /* the second index of two-index immediates */
-    uint64_t value;         /* i32 (zero-extended), i64, f32 bits, f64 bits */
+    const wasm_functype *block; /* block, loop, if, try_table: its type; calls: the callee's;
+                                   throw: the tag's */
+    uint32_t index;  /* label depth, func, type, local, global, table, memory, data, elem, tag */
+    uint32_t index2; /* the second index of two-index immediates */
+    uint64_t value;  /* i32 (zero-extended), i64, f32 bits, f64 bits */
     uint64_t mem_offset;    /* memarg; the memory is `index` */
     uint32_t align;         /* memarg, log2 */
     const uint32_t *labels; /* br_table: label_count depths, the default last */
     uint32_t label_count;
+    uint32_t clause_count;
+    const validate_clause *clauses; /* try_table */
 } validate_op;
 
 typedef struct validate_locals { /* given to the sink before the first instruction */

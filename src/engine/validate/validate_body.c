@@ -267,6 +267,9 @@ static wasm_status check_instruction(validate_scratch *s, instr *in, const isa_r
 {
     switch (in->op) {
     case OP_UNREACHABLE:
+    case OP_THROW:
+    case OP_THROW_REF:
+    case OP_TRY_TABLE:
     case OP_BLOCK:
     case OP_LOOP:
     case OP_IF:
@@ -399,7 +402,8 @@ static wasm_status emit(const validate_sink *sink, const instr *in, validate_op 
     out->value = in->value;
     out->mem_offset = in->mem_offset;
     out->align = in->align;
-    if (isa_describe(in->op)->imm != ISA_IMM_BLOCK) {
+    uint8_t imm = isa_describe(in->op)->imm;
+    if (imm != ISA_IMM_BLOCK && imm != ISA_IMM_TRY_TABLE) {
         out->index = in->index;
         out->index2 = in->index2;
     }

@@ -275,6 +275,70 @@ static wasm_status check_br_table(validate_scratch *s, instr *in, validate_op *o
     return WASM_OK;
 }
 
+static wasm_status find_tag(validate_scratch *s, uint32_t index, const wasm_functype **out)
+{
+    const wasm_module *m = s->module;
+    if (index >= m->tag_count)
+        return scratch_fail(s, WASM_E_UNKNOWN_TAG, "tag %u; the module has %u", (unsigned)index,
+                            (unsigned)m->tag_count);
+    *out = &m->types[m->tags[index].type].func;
+    return WASM_OK;
+}
+
+/* The label of a clause takes what the tag carries, and the reference behind it. */
+static wasm_status check_clause(validate_scratch *s, const instr_clause *clause)
+{
+    static const wasm_functype nothing = {NULL, NULL, 0, 0};
+    const wasm_functype *tag = &nothing;
+    control *label;
+    const wasm_valtype *types;
+    uint32_t count;
+    if (!clause->all)
+        TRY(find_tag(s, clause->tag, &tag));
+    TRY(find_label(s, clause->label, &label));
+    label_types(label, &types, &count);
+    bool fits = count == tag->param_count + clause->ref;
+    for (uint32_t i = 0; fits && i < count; i++)
+        fits = type_fits(s, i < tag->param_count ? tag->params[i] : WASM_KIND_EXN, types[i]);
+    if (!fits)
+        return scratch_fail(s, WASM_E_TYPE_MISMATCH,
+                            "label %u does not take what is caught%s: %u values",
+                            (unsigned)clause->label, clause->ref ? " with its reference" : "",
+                            (unsigned)(tag->param_count + clause->ref));
+    return WASM_OK;
+}
+
+static wasm_status check_try_table(validate_scratch *s, instr *in, validate_op *out)
+{
+    while (s->clause_room < in->count) {
+        void *array = s->clauses;
+        TRY(scratch_grow(s, &array, &s->clause_room, UINT32_MAX / 2, sizeof *s->clauses,
+                         "clauses"));
+        s->clauses = array;
+    }
+    for (uint32_t i = 0; i < in->count; i++) {
+        const instr_clause clause = instr_next_clause(in);
+        TRY(check_clause(s, &clause));
+        s->clauses[i] = (validate_clause){
+            .tag = clause.tag, .label = clause.label, .all = clause.all, .ref = clause.ref};
+    }
+    out->clauses = s->clauses;
+    out->clause_count = in->count;
+    return check_block(s, in, out);
+}
+
+static wasm_status check_throw(validate_scratch *s, const instr *in, validate_op *out)
+{
+    if (in->op == OP_THROW) {
+        TRY(find_tag(s, in->index, &out->block));
+        TRY(stack_pop_list(s, out->block->params, out->block->param_count));
+    } else {
+        TRY(stack_pop(s, WASM_EXNREF));
+    }
+    stack_unreachable(s);
+    return WASM_OK;
+}
+
 static wasm_status check_return(validate_scratch *s)
 {
     const wasm_functype *type = s->controls[0].type;
@@ -349,6 +413,9 @@ wasm_status check_control(validate_scratch *s, instr *in, validate_op *out)
     case OP_BLOCK:
     case OP_LOOP:
     case OP_IF: return check_block(s, in, out);
+    case OP_TRY_TABLE: return check_try_table(s, in, out);
+    case OP_THROW:
+    case OP_THROW_REF: return check_throw(s, in, out);
     case OP_ELSE: return check_else(s, out);
     case OP_END: return check_end(s, out);
     case OP_BR:

@@ -41,7 +41,7 @@ typedef struct control {
     uint32_t base;       /* operands below its parameters */
     uint32_t base_slots; /* the same in slots */
     uint32_t settings;   /* locals that were set when it was opened */
-    uint8_t op;          /* OP_BLOCK (the function's body too), OP_LOOP, OP_IF, OP_ELSE */
+    uint8_t op;          /* OP_BLOCK (the body too), OP_LOOP, OP_IF, OP_ELSE, OP_TRY_TABLE */
     bool unreachable;    /* the rest of the block cannot be reached */
     bool visible;        /* the sink saw it open */
 } control;
@@ -77,6 +77,8 @@ struct validate_scratch {
 
     uint32_t *labels; /* of the br_table at hand */
     uint32_t label_room;
+    validate_clause *clauses; /* of the try_table at hand */
+    uint32_t clause_room;
 
     uint32_t highest; /* most slots in use in this body */
     uint64_t at;      /* the instruction at hand, for errors */

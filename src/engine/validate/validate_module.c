@@ -107,6 +107,21 @@ static wasm_status check_memories(checker *v)
     return WASM_OK;
 }
 
+static wasm_status check_tags(checker *v)
+{
+    const wasm_module *m = v->m;
+    for (uint32_t i = 0; i < m->tag_count; i++) {
+        const module_tag *tag = &m->tags[i];
+        if (tag->type >= m->type_count || m->types[tag->type].form != MODULE_FUNC)
+            return check_fail(v, WASM_E_UNKNOWN_TYPE, tag->at,
+                              "tag %u has type %u, which is not a function's", (unsigned)i,
+                              (unsigned)tag->type);
+        if (m->types[tag->type].func.result_count != 0)
+            return check_fail(v, WASM_E_TAG_RESULTS, tag->at, "tag %u", (unsigned)i);
+    }
+    return WASM_OK;
+}
+
 static wasm_status check_globals(checker *v)
 {
     const wasm_module *m = v->m;
@@ -207,6 +222,7 @@ static wasm_status check_exports(checker *v)
         [WASM_EXTERN_TABLE] = {"table", WASM_E_UNKNOWN_TABLE, m->table_count},
         [WASM_EXTERN_MEMORY] = {"memory", WASM_E_UNKNOWN_MEMORY, m->memory_count},
         [WASM_EXTERN_GLOBAL] = {"global", WASM_E_UNKNOWN_GLOBAL, m->global_count},
+        [WASM_EXTERN_TAG] = {"tag", WASM_E_UNKNOWN_TAG, m->tag_count},
     };
     for (uint32_t i = 0; i < m->export_count; i++) {
         const module_export *export = &m->exports[i];
@@ -242,6 +258,7 @@ static wasm_status check_all(checker *v)
     TRY(check_funcs(v));
     TRY(check_tables(v));
     TRY(check_memories(v));
+    TRY(check_tags(v));
     TRY(check_globals(v));
     TRY(check_exports(v));
     TRY(check_start(v));

@@ -53,6 +53,7 @@ void validate_scratch_free(validate_scratch *s)
     quota_free(q, s->controls, s->control_room * sizeof *s->controls);
     quota_free(q, s->locals, s->local_room * sizeof *s->locals);
     quota_free(q, s->labels, s->label_room * sizeof *s->labels);
+    quota_free(q, s->clauses, s->clause_room * sizeof *s->clauses);
     quota_free(q, s->known, s->known_room * sizeof *s->known);
     quota_free(q, s->settings, s->setting_room * sizeof *s->settings);
     arena_release(&s->short_arena);
@@ -185,4 +186,4 @@ wasm_status control_push(validate_scratch *s, isa_op op, const wasm_functype *ty
     };
     return WASM_OK;
 }
-_Static_assert(OP_ELSE <= UINT8_MAX, "control.op holds the ops that open blocks");
+_Static_assert(OP_TRY_TABLE <= UINT8_MAX, "control.op holds the ops that open blocks");
