@@ -338,6 +338,7 @@ void wasm_store_clear_interrupt(wasm_store *store);
 bool wasm_store_interrupted(const wasm_store *store);
 
 uint64_t wasm_store_fuel_left(const wasm_store *store); /* WASM_FUEL_OFF if not metered */
+void wasm_store_refuel(wasm_store *store); /* as much as its limits say, for a new piece of work */
 /* Bytes of all linear memories and of the collected heap now. */
 uint64_t wasm_store_memory_used(const wasm_store *store);
 uint64_t wasm_store_memory_peak(const wasm_store *store);
