@@ -146,6 +146,7 @@ function absolute(url) {
 
 const flights = new Map(); // by absolute URL: what is on its way, or has arrived
 const distrusted = new Set(); // URLs whose last answer was wrong, and may lie in the browser's cache
+const WRONG = new Set(["missing", "refused", "server", "page", "type", "coded", "bad", "integrity"]); // by such a failure
 
 // How large the decoded body of a response will be, or null where nobody knows. Content-Encoding of another site's
 // answer cannot be seen, so the absence of one means something only on our own.
@@ -188,10 +189,19 @@ function progressOf({ url, loaded, total, headers, over }) {
   return { url, loaded, total, percent, headers, done: over };
 }
 
+// A watcher that throws is its page's own error; it must not keep the others from their app.
+function tell(watcher, progress) {
+  try {
+    watcher(progress);
+  } catch (error) {
+    globalThis.reportError(error);
+  }
+}
+
 function notify(flight) {
   const progress = progressOf(flight);
   for (const watcher of flight.watchers) {
-    watcher(progress);
+    tell(watcher, progress);
   }
 }
 
@@ -224,11 +234,11 @@ function count(body, flight) {
 // Why compiling failed, from what the browser says and what the count has seen.
 async function diagnose(error, flight, seen) {
   const fail = (kind) => new WasmLoadError(kind, { url: flight.url, loaded: flight.loaded, total: flight.total }, error);
-  // The two readers of a body learn of its end one after the other. If there is more to come, that is not what failed.
-  await Promise.race([seen.over, new Promise((resolve) => { setTimeout(resolve, 500); })]);
   if (/Content.Security.Policy|\bCSP\b|unsafe-eval/i.test(error.message)) {
     return fail("policy");
   }
+  // The two readers of a body learn of its end one after the other. If there is more to come, that is not what failed.
+  await Promise.race([seen.over, new Promise((resolve) => { setTimeout(resolve, 500); })]);
   if (seen.error || (seen.ended && flight.loaded < flight.total)) {
     return fail("cut");
   }
@@ -284,7 +294,7 @@ function begin(url, request) {
     notify(flight);
     return module;
   }, (error) => {
-    forget(flight, error.kind !== "offline" && error.kind !== "cut");
+    forget(flight, WRONG.has(error.kind));
     throw error;
   });
   flight.module.catch(() => {});
@@ -324,7 +334,7 @@ function join(url, { request, signal, onProgress }) {
     flight.users++;
     if (onProgress) {
       flight.watchers.add(onProgress);
-      onProgress(progressOf(flight));
+      tell(onProgress, progressOf(flight));
     }
     signal?.addEventListener("abort", aborted);
     flight.module.then((module) => {

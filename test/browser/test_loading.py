@@ -554,6 +554,20 @@ def test_without_a_place_to_show_it_a_failure_rejects_and_asking_again_tries_aga
         finally { WebAssembly.compileStreaming = compileStreaming; }""") == ["unsupported", False]
 
 
+def test_an_error_of_the_pages_own_keeps_nobody_from_the_app(browser, site):
+    site.write("app.wasm", GOOD)
+    site.open(browser)
+    assert site.call(browser, """
+        const told = [];
+        addEventListener("error", (event) => { told.push(event.message); event.preventDefault(); });
+        const faulty = loader.load("app.wasm", { onProgress() { throw new Error("mine"); } });
+        const seen = [];
+        const sound = loader.load("app.wasm", { onProgress: (progress) => seen.push(progress) });
+        const lost = await loader.load("app.wasm", { show: "#nowhere" }).catch((error) => error.message);
+        return [await faulty === await sound, seen[seen.length - 1].percent, told.length > 0 && told.every((said) =>
+          said.includes("mine")), lost.includes("#nowhere")];""") == [True, 100, True, True]
+
+
 def test_waiting_for_a_retry_ends_with_an_abort(browser, site):
     site.open(browser)
     assert site.call(browser, """
