@@ -19,6 +19,7 @@
 #include "httpd.h"
 #include "http_config.h"
 #include "mpm_common.h"
+#include "http_protocol.h"
 #include "http_request.h"
 
 #include "adopt_filter.h"
@@ -27,6 +28,8 @@
 #include "delivery_headers.h"
 #include "loader_handler.h"
 #include "plugin.h"
+#include "plugin_filter.h"
+#include "request_lines_filter.h"
 #include "settings.h"
 #include "status_page.h"
 
@@ -44,6 +47,7 @@ static void register_hooks(apr_pool_t *p)
     static const char *const after_headers[] = {"mod_headers.c", NULL};
     static const char *const after_cache[] = {"mod_cache.c", NULL};
     static const char *const before_dir[] = {"mod_dir.c", NULL};
+    static const char *const before_rewriting[] = {"mod_rewrite.c", "mod_proxy.c", NULL};
 
     (void)p;
     /* The defaults must be there before the first directive is read. */
@@ -76,6 +80,23 @@ static void register_hooks(apr_pool_t *p)
     /* Worker threads are joined after this; a guest with a long deadline would keep them. */
     ap_hook_child_stopping(plugin_child_stopping, NULL, NULL, APR_HOOK_MIDDLE);
 #endif
+
+    /* Filters by plugins see a request before its URL is decoded, rewritten or taken for a proxy,
+     * and before httpd answers TRACE; a guest's answer is sent in the next phase, the first from
+     * which httpd takes one. What directories say is known in fixups: first of all there, and once
+     * more at its end for what mod_dir has found. */
+    plugin_filter_register();
+    ap_hook_pre_translate_name(plugin_filter_early, NULL, before_rewriting, APR_HOOK_REALLY_FIRST);
+    ap_hook_translate_name(plugin_filter_answer, NULL, before_rewriting, APR_HOOK_REALLY_FIRST);
+    ap_hook_fixups(plugin_filter_fixups, NULL, before_rewriting, APR_HOOK_REALLY_FIRST);
+    ap_hook_fixups(plugin_filter_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_insert_filter(plugin_filter_insert, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_insert_error_filter(plugin_filter_insert_error, NULL, NULL, APR_HOOK_MIDDLE);
+
+    /* The head of a request, as it comes in. */
+    request_lines_register();
+    ap_hook_create_request(request_lines_begin, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_read_request(request_lines_end, NULL, NULL, APR_HOOK_REALLY_FIRST);
 
     /* Behind SetHandler and mod_rewrite, so that the last word is known; before mod_dir, which
      * would redirect a directory or look for its index. */

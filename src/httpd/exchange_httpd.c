@@ -21,20 +21,16 @@
 #include "exchange_httpd.h"
 
 #include <string.h>
-#include <time.h>
 
-#include "apr_general.h"
 #include "apr_strings.h"
 #include "http_protocol.h"
 #include "http_request.h"
 
 #include "httpd_log.h"
 
-#define PENDING_BYTES  16384 /* RATIONALE "Why is output held back?" */
-#define HEAD_BYTES     65536 /* RATIONALE "Limits" */
-#define LOG_BYTES      65536 /* likewise, per request */
-#define LOG_LINE_BYTES 4000  /* httpd cuts lines at 8 KiB, and escaping lengthens them */
-#define PATIENCE       apr_time_from_msec(100)
+#define PENDING_BYTES 16384 /* RATIONALE "Why is output held back?" */
+#define HEAD_BYTES    65536 /* RATIONALE "Limits" */
+#define PATIENCE      apr_time_from_msec(100)
 
 /* ---- waiting for the client ------------------------------------------------------------------ */
 
@@ -337,54 +333,9 @@ static void flush(void *baton)
     (void)out_flush(baton);
 }
 
-/* httpd escapes what it writes to the error log; a NUL would end the line, so it is shown. */
 static void log_line(void *baton, exchange_level level, const char *text, size_t length)
 {
-    static const int levels[] = {[EXCHANGE_LOG_ERROR] = APLOG_ERR,
-                                 [EXCHANGE_LOG_WARN] = APLOG_WARNING,
-                                 [EXCHANGE_LOG_INFO] = APLOG_INFO,
-                                 [EXCHANGE_LOG_DEBUG] = APLOG_DEBUG};
-    struct exchange_httpd *x = baton;
-
-    if (x->log_left == 0) {
-        return;
-    }
-    do {
-        size_t part = length < LOG_LINE_BYTES ? length : LOG_LINE_BYTES;
-        char line[LOG_LINE_BYTES + 1];
-
-        if (part >= x->log_left) {
-            x->log_left = 0;
-            LOG_R(APLOG_WARNING, 0, x->r,
-                  "plugin %s: more than %d bytes of log in one request; the rest is dropped",
-                  x->label, LOG_BYTES);
-            return;
-        }
-        /* An empty line costs as well, or a guest could write any number of them. */
-        x->log_left -= part + (x->log_left > part + 32 ? 32 : 0);
-        for (size_t i = 0; i < part; i++) {
-            line[i] = text[i] != '\0' ? text[i] : '\x1a';
-        }
-        line[part] = '\0';
-        LOG_R(levels[level], 0, x->r, "plugin %s: %s", x->label, line);
-        text += part;
-        length -= part;
-    } while (length > 0);
-}
-
-static uint64_t clock_now(void *baton, unsigned clock_id)
-{
-    struct timespec t;
-
-    (void)baton;
-    clock_gettime(clock_id == 0 ? CLOCK_REALTIME : CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static wasm_status random_bytes(void *baton, void *buffer, size_t size)
-{
-    (void)baton;
-    return apr_generate_random_bytes(buffer, size) == APR_SUCCESS ? WASM_OK : WASM_E_SYSTEM;
+    guest_log_line(&((struct exchange_httpd *)baton)->log, level, text, length);
 }
 
 struct exchange_httpd *exchange_httpd_new(request_rec *r, const char *label, uint64_t body_limit)
@@ -396,14 +347,14 @@ struct exchange_httpd *exchange_httpd_new(request_rec *r, const char *label, uin
                               .write_output = write_output,
                               .flush = flush,
                               .log = log_line,
-                              .clock = clock_now,
-                              .random = random_bytes};
+                              .clock = guest_clock,
+                              .random = guest_random};
     x->r = r;
     x->label = label;
     x->body_limit = body_limit;
     x->in = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     x->out = apr_brigade_create(r->pool, r->connection->bucket_alloc);
-    x->log_left = LOG_BYTES;
+    x->log = guest_log_for(r, label);
     /* A sub-request (mod_include) has no body; its input filters would give the main request's. */
     x->in_ended = r->main != NULL;
     return x;

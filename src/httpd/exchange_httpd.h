@@ -20,6 +20,7 @@
 #include "engine.h"
 #include "exchange.h"
 
+#include "guest_log.h"
 #include "plugin_response.h"
 
 struct exchange_httpd {
@@ -53,8 +54,7 @@ struct exchange_httpd {
     int http_status; /* what the request is to be answered with; 0: as the engine's status says */
     const char *nonsense; /* what was wrong with the header; NULL: nothing */
 
-    /* The log. */
-    size_t log_left;
+    struct guest_log log;
 };
 
 /* `label` is borrowed. body_limit in bytes. */

@@ -40,6 +40,11 @@
 #define PLUGIN_NOTE         "wasmserve-plugin"
 #define PLUGIN_NOTE_OUTCOME "wasmserve-outcome"
 
+/* Filters' notes: the labels of those that a request went through, parted by ", ". Variables that a
+ * guest sets have this in front of their names, so that it can set no other. */
+#define PLUGIN_NOTE_FILTERS    "wasmserve-filters"
+#define PLUGIN_VARIABLE_PREFIX "WASM_"
+
 /* Files and directories that a guest may have open at once, beside what it was granted; RATIONALE
  * "Limits". */
 #define PLUGIN_OPEN_FILES 16
@@ -52,6 +57,7 @@ struct plugin_module {
     const wasm_extern *imports; /* import_count of them, all satisfied */
     wasm_module_info info;
     wasm_tier asked;
+    host_abi asked_abi; /* UNKNOWN: by the module */
     host_abi abi;
     unsigned char digest[PLUGIN_DIGEST_BYTES];
     char hex[2 * PLUGIN_DIGEST_BYTES + 1];
@@ -65,8 +71,21 @@ struct plugin {
     const struct settings_plugin *settings;
     struct plugin_module *module; /* after plugin_check_config */
     const char *label;            /* "name@digest12" */
-    grants grants;                /* for wasi: without env, which is made per request */
+    grants grants;                /* for wasi: without env, see plugin_environment.c */
     struct counter_row *counters; /* after plugin_post_config */
+
+    /* For guests that live longer than a call. */
+    const char *const *env; /* "NAME=VALUE" as granted, without what depends on a request */
+    size_t env_count;
+    const void *config; /* of WasmServeConfig */
+    size_t config_length;
+    struct plugin_idle *idle; /* plugin_instance.c */
+};
+
+/* In each child: instances that wait for their next request. */
+struct plugin_idle {
+    struct plugin_instance *first;
+    unsigned count;
 };
 
 /* The limits in force for a call. */
@@ -85,11 +104,17 @@ void plugin_registry_init(apr_pool_t *pconf);
 /* The parser of <WasmServePlugin NAME>. */
 const char *plugin_section(cmd_parms *cmd, void *mconfig, const char *args);
 
-/* Remembers that the server configuration uses `name`, so that plugin_check_uses can complain. */
-void plugin_note_use(const cmd_parms *cmd, const char *name);
+/* Remembers that a directive of the server configuration uses the plugin `name` as a guest of that
+ * ABI, so that plugin_check_uses can complain. `directive` is static. */
+void plugin_note_use(const cmd_parms *cmd, const char *directive, host_abi abi, const char *name);
 
-/* Complains in the log of every use whose plugin does not exist; returns how many. */
-int plugin_check_uses(void);
+/* Complains in the log of every use whose plugin does not exist or, as far as modules are loaded,
+ * is a guest of another ABI; returns how many. */
+int plugin_check_uses(apr_pool_t *ptemp);
+
+/* Why a plugin cannot be used by a directive that wants a guest of `abi`; NULL if it can. */
+const char *plugin_use_complaint(apr_pool_t *pool, const server_rec *s, const char *name,
+                                 host_abi abi);
 
 /* The plugin of that name that `s` sees: its own, else the main server's. NULL if there is none. */
 struct plugin *plugin_find(const server_rec *s, const char *name);
@@ -123,6 +148,12 @@ void plugin_child_stopping(apr_pool_t *pchild, int graceful);
  * without a deadline is not run. */
 bool plugin_can_run(void);
 
+/* The child's watchdog; NULL as plugin_can_run() says. */
+wasm_watchdog *plugin_watchdog(void);
+
+/* The guest functions that were active when a call failed: "", or ", in f < g < main". */
+const char *plugin_backtrace(apr_pool_t *pool, const wasm_store *store);
+
 struct plugin_result {
     wasm_status status; /* WASM_OK also for an exit with a code */
     uint32_t exit_code;
@@ -146,12 +177,26 @@ void plugin_run(request_rec *r, const struct plugin *plugin, const struct plugin
 /* The HTTP status that answers a failed call. */
 int plugin_failure_http(wasm_status status);
 
+/* The most specific WasmServeOnError; the order is that of the limits. */
+const struct setting_on_error *plugin_on_error(const struct plugin *plugin,
+                                               const struct settings_dir *scope);
+
+/* The status that the client gets where WasmServeOnError is not open; `http` is the one that
+ * belongs to the failure. The second one also sets what goes with the status, and is for returning.
+ */
+int plugin_failure_status(const request_rec *r, const struct plugin *plugin, int http);
+int plugin_failure_answer(request_rec *r, const struct plugin *plugin, int http);
+
 /* What may have been the reason: "; it had asked in vain for: log, clock", or "". */
 const char *plugin_failure_hint(apr_pool_t *pool, const struct plugin_result *result);
 
-/* Writes the one line of the log that says which plugin, which digest, why and where. */
+/* Writes the one line of the log that says which plugin, which digest, why and where. The second
+ * one is for a guest that did not fail, but wrote what must not be sent. */
 void plugin_failure_log(request_rec *r, const struct plugin *plugin,
                         const struct plugin_result *result, const char *consequence);
+void plugin_failure_log_nonsense(request_rec *r, const struct plugin *plugin,
+                                 const struct plugin_result *result, const char *nonsense,
+                                 const char *consequence);
 
 /* ---- plugin_handler.c ------------------------------------------------------------------------ */
 

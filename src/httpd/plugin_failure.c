@@ -45,6 +45,31 @@ int plugin_failure_http(wasm_status status)
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
+const struct setting_on_error *plugin_on_error(const struct plugin *plugin,
+                                               const struct settings_dir *scope)
+{
+    if (scope->on_error.set && (scope->on_error.scoped || !plugin->scope.on_error.set)) {
+        return &scope->on_error;
+    }
+    return SETTING_OF(dir, &plugin->scope, on_error);
+}
+
+int plugin_failure_status(const request_rec *r, const struct plugin *plugin, int http)
+{
+    const struct setting_on_error *wish = plugin_on_error(plugin, settings_of(r));
+
+    return !wish->open && wish->status != 0 ? wish->status : http;
+}
+
+int plugin_failure_answer(request_rec *r, const struct plugin *plugin, int http)
+{
+    http = plugin_failure_status(r, plugin, http);
+    if (http == HTTP_SERVICE_UNAVAILABLE) {
+        apr_table_setn(r->err_headers_out, "Retry-After", "1");
+    }
+    return http;
+}
+
 const char *plugin_failure_hint(apr_pool_t *pool, const struct plugin_result *result)
 {
     static const struct {
@@ -60,6 +85,17 @@ const char *plugin_failure_hint(apr_pool_t *pool, const struct plugin_result *re
         }
     }
     return text;
+}
+
+void plugin_failure_log_nonsense(request_rec *r, const struct plugin *plugin,
+                                 const struct plugin_result *result, const char *nonsense,
+                                 const char *consequence)
+{
+    LOG_R(APLOG_ERR, 0, r,
+          "plugin %s (sha256:%.12s): the guest's answer cannot be sent: %s%s%s; %s", plugin->name,
+          plugin->module->hex, nonsense,
+          result->exit_code ? apr_psprintf(r->pool, " (exit code %u)", result->exit_code) : "",
+          plugin_failure_hint(r->pool, result), consequence);
 }
 
 void plugin_failure_log(request_rec *r, const struct plugin *plugin,

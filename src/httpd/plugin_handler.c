@@ -28,6 +28,7 @@
 #include "exchange_httpd.h"
 #include "httpd_log.h"
 #include "plugin_environment.h"
+#include "request_lines_filter.h"
 #include "request_state.h"
 #include "status_page.h"
 
@@ -35,10 +36,15 @@ int plugin_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 {
     struct plugin *const *plugins;
     int count, children = 0;
+    bool wanted = false;
 
     (void)pconf;
     (void)plog;
     plugins = plugin_all(&count);
+    for (int i = 0; i < count; i++) {
+        wanted = wanted || plugins[i]->module->abi == HOST_ABI_HTTP_WASM;
+    }
+    request_lines_wanted(wanted);
     /* The first of two readings at start only checks; no child will count for it. */
     if (count == 0 || ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
@@ -97,6 +103,7 @@ int plugin_fixups(request_rec *r)
     const struct setting_handler *handler = &settings_of(r)->handler;
     struct request_state *state;
     const struct plugin *plugin;
+    const char *complaint;
 
     inherit_notes(r);
     if (!handler->set || handler->name == NULL) {
@@ -108,15 +115,14 @@ int plugin_fixups(request_rec *r)
         (r->handler != NULL && strcmp(r->handler, STATUS_HANDLER) == 0)) {
         return DECLINED;
     }
-    plugin = plugin_find(r->server, handler->name);
-    if (plugin == NULL) {
+    complaint = plugin_use_complaint(r->pool, r->server, handler->name, HOST_ABI_CGI);
+    if (complaint != NULL) {
         /* configtest has seen the server configuration, so this is from .htaccess. */
-        LOG_R(APLOG_ERR, 0, r,
-              "WasmServeHandler %s: there is no such plugin in this server; plugins are defined "
-              "with <WasmServePlugin %s> in the server configuration",
-              ap_escape_logitem(r->pool, handler->name), ap_escape_logitem(r->pool, handler->name));
+        LOG_R(APLOG_ERR, 0, r, "WasmServeHandler %s: %s", ap_escape_logitem(r->pool, handler->name),
+              complaint);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    plugin = plugin_find(r->server, handler->name);
     if (failed_before(r, plugin)) {
         return DECLINED;
     }
@@ -134,47 +140,26 @@ int plugin_fixups(request_rec *r)
     return OK;
 }
 
-/* The most specific WasmServeOnError; the order is that of the limits. */
-static const struct setting_on_error *on_error_of(const struct plugin *plugin,
-                                                  const struct settings_dir *scope)
-{
-    if (scope->on_error.set && (scope->on_error.scoped || !plugin->scope.on_error.set)) {
-        return &scope->on_error;
-    }
-    return SETTING_OF(dir, &plugin->scope, on_error);
-}
-
 /* Answers in the plugin's stead. http is the status that belongs to the failure. */
 static int answer_for(request_rec *r, const struct plugin *plugin, int http, bool body_untouched)
 {
-    const struct setting_on_error *wish = on_error_of(plugin, settings_of(r));
-
-    if (wish->open && body_untouched) {
+    if (plugin_on_error(plugin, settings_of(r))->open && body_untouched) {
         ap_internal_redirect(r->unparsed_uri, r);
         return OK;
     }
-    if (!wish->open && wish->status != 0) {
-        http = wish->status;
-    }
-    if (http == HTTP_SERVICE_UNAVAILABLE) {
-        apr_table_setn(r->err_headers_out, "Retry-After", "1");
-    }
-    return http;
+    return plugin_failure_answer(r, plugin, http);
 }
 
 /* What follows for the client, in the words of the log. */
 static const char *consequence(request_rec *r, const struct plugin *plugin, int http,
                                bool body_untouched)
 {
-    const struct setting_on_error *wish = on_error_of(plugin, settings_of(r));
+    const struct setting_on_error *wish = plugin_on_error(plugin, settings_of(r));
 
     if (wish->open && body_untouched) {
         return "going on without it";
     }
-    if (!wish->open && wish->status != 0) {
-        http = wish->status;
-    }
-    return apr_psprintf(r->pool, "answered %d%s", http,
+    return apr_psprintf(r->pool, "answered %d%s", plugin_failure_status(r, plugin, http),
                         wish->open ? " although WasmServeOnError is open: it had begun to read "
                                      "the request body"
                                    : "");
@@ -190,11 +175,8 @@ static int settle_unsent(request_rec *r, struct request_state *state, struct exc
 
     state->plugin_over = true;
     if (nonsense != NULL) {
-        LOG_R(APLOG_ERR, 0, r,
-              "plugin %s (sha256:%.12s): the guest's answer cannot be sent: %s%s%s; %s",
-              plugin->name, plugin->module->hex, nonsense,
-              result->exit_code ? apr_psprintf(r->pool, " (exit code %u)", result->exit_code) : "",
-              plugin_failure_hint(r->pool, result), consequence(r, plugin, http, untouched));
+        plugin_failure_log_nonsense(r, plugin, result, nonsense,
+                                    consequence(r, plugin, http, untouched));
     } else {
         plugin_failure_log(r, plugin, result, consequence(r, plugin, http, untouched));
     }

@@ -30,6 +30,7 @@
 #define MODULE_MAX_BYTES ((apr_off_t)256 << 20)
 #define QUOTA_BASE       ((size_t)16 << 20)
 #define QUOTA_PER_BYTE   48
+#define CONFIG_MAX_BYTES (16 << 20)
 
 struct loader {
     apr_pool_t *pconf, *ptemp;
@@ -155,27 +156,37 @@ static const char *load_remedy(wasm_status status)
     }
 }
 
-/* Links the module with the functions of WASI, once for all calls. */
+/* Links the module with the functions of WASI and of its ABI, once for all calls. */
 static bool imports_check(struct loader *loader, const struct plugin *plugin,
                           struct plugin_module *module)
 {
+    static const struct {
+        const wasm_host_function *(*functions)(size_t *count);
+        host_abi abi; /* UNKNOWN: any */
+    } tables[] = {{wasi_functions, HOST_ABI_UNKNOWN}, {httpwasm_functions, HOST_ABI_HTTP_WASM}};
     wasm_extern *imports =
         apr_pcalloc(loader->pconf, (module->info.import_count + 1) * sizeof(*imports));
     const char *line = plugin->settings->module.line;
     wasm_extern_desc desc;
     wasm_report report;
     char text[400];
-    size_t count;
-    const wasm_host_function *rows = wasi_functions(&count);
     uint32_t missing;
 
-    if (wasm_resolve(module->wasm, rows, count, imports, &report) != WASM_OK) {
-        complain(loader, plugin, line, 0,
-                 apr_psprintf(loader->ptemp,
-                              "the module %s asks for a function in a form that it "
-                              "does not have: %s; build it for WASI preview 1",
-                              module->path, wasm_report_format(&report, text, sizeof(text))));
-        return false;
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        size_t count;
+        const wasm_host_function *rows = tables[i].functions(&count);
+
+        if (tables[i].abi != HOST_ABI_UNKNOWN && tables[i].abi != module->abi) {
+            continue;
+        }
+        if (wasm_resolve(module->wasm, rows, count, imports, &report) != WASM_OK) {
+            complain(loader, plugin, line, 0,
+                     apr_psprintf(loader->ptemp,
+                                  "the module %s asks for a function in a form that it does not "
+                                  "have: %s; build it for WASI preview 1",
+                                  module->path, wasm_report_format(&report, text, sizeof(text))));
+            return false;
+        }
     }
     missing = wasm_missing_import(module->wasm, imports);
     if (missing != UINT32_MAX && wasm_module_import(module->wasm, missing, &desc)) {
@@ -183,36 +194,60 @@ static bool imports_check(struct loader *loader, const struct plugin *plugin,
             loader, plugin, line, 0,
             apr_psprintf(loader->ptemp,
                          "the module %s imports \"%s\" \"%s\", which a plugin cannot be given; "
-                         "a cgi guest imports functions of wasi_snapshot_preview1 alone",
+                         "a %s",
                          module->path,
                          ap_escape_logitem(loader->ptemp, apr_pstrmemdup(loader->ptemp, desc.module,
                                                                          desc.module_length)),
                          ap_escape_logitem(loader->ptemp, apr_pstrmemdup(loader->ptemp, desc.name,
-                                                                         desc.name_length))));
+                                                                         desc.name_length)),
+                         module->abi == HOST_ABI_CGI
+                             ? "cgi guest imports functions of wasi_snapshot_preview1 alone"
+                             : "http-wasm guest imports functions of http_handler, wasmserve and "
+                               "wasi_snapshot_preview1 alone"));
         return false;
     }
     module->imports = imports;
     return true;
 }
 
+/* What the module is a guest of, as WasmServeABI says or as the module shows. */
 static bool abi_check(struct loader *loader, const struct plugin *plugin,
                       struct plugin_module *module)
 {
-    const char *why = "";
+    const char *why = "", *remedy;
+    host_abi found = host_detect_abi(module->wasm, &why);
 
-    module->abi = host_detect_abi(module->wasm, &why);
-    if (module->abi == HOST_ABI_CGI) {
+    if (module->asked_abi == HOST_ABI_CGI && found == HOST_ABI_HTTP_WASM) {
+        /* It says so, and may be right: a program with exports that it does not need. */
+        wasm_extern_desc desc;
+
+        why = "WasmServeABI says cgi, and it has no _start";
+        for (uint32_t i = 0; wasm_module_export(module->wasm, i, &desc); i++) {
+            if (desc.kind == WASM_EXTERN_FUNC && desc.name_length == 6 &&
+                memcmp(desc.name, "_start", 6) == 0 && desc.func.param_count == 0 &&
+                desc.func.result_count == 0) {
+                found = HOST_ABI_CGI;
+                why = "";
+            }
+        }
+    } else if (module->asked_abi == HOST_ABI_HTTP_WASM && found != HOST_ABI_HTTP_WASM) {
+        why = apr_psprintf(loader->ptemp, "WasmServeABI says http-wasm, and %s",
+                           httpwasm_check(module->wasm));
+    } else if (found == HOST_ABI_PROXY_WASM) {
+        why = "it is a guest for proxy-wasm, which this version cannot run";
+    }
+    module->abi = found;
+    if (why[0] == '\0') {
         return true;
     }
-    if (module->abi != HOST_ABI_UNKNOWN) {
-        why = apr_psprintf(loader->ptemp, "it is a guest for %s, which this version cannot run",
-                           host_abi_name(module->abi));
-    }
+    remedy =
+        found == HOST_ABI_HTTP_WASM || module->asked_abi == HOST_ABI_HTTP_WASM
+            ? "an http-wasm guest exports memory, handle_request and handle_response"
+            : "build it as a WASI preview 1 program (a command, with _start), or for http-wasm "
+              "(handle_request and handle_response)";
     complain(loader, plugin, plugin->settings->module.line, 0,
-             apr_psprintf(loader->ptemp,
-                          "the module %s cannot answer requests: %s; build it as a WASI preview 1 "
-                          "program (a command, with _start)",
-                          module->path, why));
+             apr_psprintf(loader->ptemp, "the module %s cannot be a plugin: %s; %s", module->path,
+                          why, remedy));
     return false;
 }
 
@@ -239,6 +274,7 @@ static struct plugin_module *module_make(struct loader *loader, const struct plu
     apr_pool_cleanup_register(loader->pconf, module->wasm, module_free, apr_pool_cleanup_null);
     module->path = setting->path;
     module->asked = tier;
+    module->asked_abi = plugin->settings->abi.abi;
     memcpy(module->digest, digest, PLUGIN_DIGEST_BYTES);
     hex_of(digest, module->hex);
     wasm_module_describe(module->wasm, &module->info);
@@ -265,7 +301,8 @@ static struct plugin_module *module_load(struct loader *loader, const struct plu
         digest_check(loader, plugin, bytes, length, digest)) {
         module = loader->modules;
         while (module != NULL &&
-               (module->asked != tier || memcmp(module->digest, digest, sizeof(digest)) != 0)) {
+               (module->asked != tier || module->asked_abi != plugin->settings->abi.abi ||
+                memcmp(module->digest, digest, sizeof(digest)) != 0)) {
             module = module->next;
         }
         if (module == NULL) {
@@ -335,6 +372,88 @@ static void grants_check(struct loader *loader, struct plugin *plugin)
     }
 }
 
+/* The granted environment of guests that outlive a request. */
+static void env_make(struct loader *loader, struct plugin *plugin)
+{
+    const apr_array_header_t *granted = plugin->settings->grants.env;
+    const char **env;
+
+    if (granted == NULL) {
+        return;
+    }
+    env = apr_palloc(loader->pconf, (size_t)granted->nelts * sizeof(*env));
+    for (int i = 0; i < granted->nelts; i++) {
+        const struct setting_grant_env *one = &APR_ARRAY_IDX(granted, i, struct setting_grant_env);
+        const char *value = one->value ? one->value : one->inherited;
+
+        if (value != NULL) {
+            env[plugin->env_count++] = apr_pstrcat(loader->pconf, one->name, "=", value, NULL);
+        }
+    }
+    plugin->env = env;
+}
+
+/* Reads what WasmServeConfig names. */
+static void config_read(struct loader *loader, struct plugin *plugin)
+{
+    const struct setting_config *config = &plugin->settings->config;
+    apr_file_t *file;
+    apr_finfo_t info;
+    apr_status_t rv;
+    char *bytes;
+
+    if (config->path == NULL) {
+        plugin->config = config->text ? config->text : "";
+        plugin->config_length = strlen(plugin->config);
+        return;
+    }
+    rv = apr_file_open(&file, config->path, APR_FOPEN_READ | APR_FOPEN_BINARY, APR_OS_DEFAULT,
+                       loader->ptemp);
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_info_get(&info, APR_FINFO_TYPE | APR_FINFO_SIZE, file);
+    }
+    if (rv == APR_SUCCESS && (info.filetype != APR_REG || info.size > CONFIG_MAX_BYTES)) {
+        complain(loader, plugin, config->line, 0,
+                 apr_psprintf(loader->ptemp,
+                              "WasmServeConfig @%s: it must be a regular file of at most %d bytes",
+                              config->path, CONFIG_MAX_BYTES));
+        return;
+    }
+    if (rv == APR_SUCCESS) {
+        bytes = apr_palloc(loader->pconf, (apr_size_t)info.size + 1);
+        rv = apr_file_read_full(file, bytes, (apr_size_t)info.size, &plugin->config_length);
+        plugin->config = bytes;
+        rv = APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
+        apr_file_close(file);
+    }
+    if (rv != APR_SUCCESS) {
+        complain(loader, plugin, config->line, rv,
+                 apr_psprintf(loader->ptemp,
+                              "WasmServeConfig @%s: the file cannot be read; check the path "
+                              "(relative to ServerRoot) and the permissions",
+                              config->path));
+    }
+}
+
+/* Directives that a guest of this ABI has no use for are mistakes. */
+static void abi_settings_check(struct loader *loader, const struct plugin *plugin)
+{
+    const struct settings_plugin *settings = plugin->settings;
+
+    if (plugin->module->abi != HOST_ABI_CGI) {
+        return;
+    }
+    if (settings->config.set) {
+        complain(loader, plugin, settings->config.line, 0,
+                 "WasmServeConfig: a cgi program does not ask for a configuration; give it a "
+                 "variable, WasmServeGrant env:NAME=VALUE");
+    }
+    if (settings->reuse.set && settings->reuse.requests != 1) {
+        complain(loader, plugin, settings->reuse.line, 0,
+                 "WasmServeReuse: a cgi program ends with its request and cannot be used again");
+    }
+}
+
 /* `WasmServeEngine compiler` where there is no compiler is a mistake even without plugins. */
 static void engine_check(struct loader *loader, const server_rec *s)
 {
@@ -367,7 +486,6 @@ int plugin_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
     int count;
 
     (void)plog;
-    loader.wrong = plugin_check_uses();
     engine_check(&loader, s);
     plugins = plugin_all(&count);
     for (int i = 0; i < count && loader.wrong < 100; i++) {
@@ -384,9 +502,14 @@ int plugin_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
             continue;
         }
         plugin->label = apr_psprintf(pconf, "%s@%.12s", plugin->name, plugin->module->hex);
+        plugin->idle = apr_pcalloc(pconf, sizeof(*plugin->idle));
         memory_check(&loader, plugin);
+        abi_settings_check(&loader, plugin);
+        config_read(&loader, plugin);
+        env_make(&loader, plugin);
         LOG_S(APLOG_DEBUG, 0, plugin->server, "%s: plugin %s: %s, sha256:%s", plugin->line,
               plugin->name, plugin->module->path, plugin->module->hex);
     }
+    loader.wrong += plugin_check_uses(ptemp);
     return loader.wrong == 0 ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }

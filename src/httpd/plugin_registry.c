@@ -23,7 +23,8 @@
 
 struct use {
     const server_rec *server;
-    const char *name;
+    const char *name, *directive;
+    host_abi abi;
     const char *line;
 };
 
@@ -148,28 +149,50 @@ const char *plugin_section(cmd_parms *cmd, void *mconfig, const char *args)
     return NULL;
 }
 
-void plugin_note_use(const cmd_parms *cmd, const char *name)
+void plugin_note_use(const cmd_parms *cmd, const char *directive, host_abi abi, const char *name)
 {
     struct use *use = apr_array_push(registry->uses);
 
     use->server = cmd->server;
     use->name = name;
+    use->directive = directive;
+    use->abi = abi;
     use->line =
         apr_psprintf(registry->pool, "%s:%d", cmd->directive->filename, cmd->directive->line_num);
 }
 
-int plugin_check_uses(void)
+const char *plugin_use_complaint(apr_pool_t *pool, const server_rec *s, const char *name,
+                                 host_abi abi)
+{
+    const struct plugin *plugin = plugin_find(s, name);
+
+    if (plugin == NULL) {
+        return apr_psprintf(pool,
+                            "there is no such plugin in this server; define it with "
+                            "<WasmServePlugin %s> in the server configuration",
+                            ap_escape_logitem(pool, name));
+    }
+    if (plugin->module == NULL || plugin->module->abi == abi) {
+        return NULL;
+    }
+    return abi == HOST_ABI_CGI
+               ? "the plugin is a guest of http-wasm, which sees requests on their way; use it "
+                 "with WasmServeFilter or Require wasmserve"
+               : "the plugin is a cgi program, which answers requests; use it with "
+                 "WasmServeHandler, or build it for http-wasm";
+}
+
+int plugin_check_uses(apr_pool_t *ptemp)
 {
     int wrong = 0;
 
     for (int i = 0; i < registry->uses->nelts; i++) {
         const struct use *use = &APR_ARRAY_IDX(registry->uses, i, struct use);
+        const char *complaint = plugin_use_complaint(ptemp, use->server, use->name, use->abi);
 
-        if (plugin_find(use->server, use->name) == NULL) {
-            LOG_S(APLOG_STARTUP | APLOG_CRIT, 0, use->server,
-                  "%s: WasmServeHandler %s: there is no such plugin in this server; define it with "
-                  "<WasmServePlugin %s> in the server configuration",
-                  use->line, use->name, use->name);
+        if (complaint != NULL) {
+            LOG_S(APLOG_STARTUP | APLOG_CRIT, 0, use->server, "%s: %s %s: %s", use->line,
+                  use->directive, use->name, complaint);
             wrong++;
         }
     }

@@ -8,7 +8,8 @@
  * bytes (a CR in a value would end the field for some clients), names that are not tokens (RFC 9110
  * §5.1), statuses that are not final (a 1xx would make the client wait for another response),
  * contradicting lengths. Fields about the connection are the server's business and dropped
- * (RFC 9110 §7.6.1); what Transfer-Encoding a guest claims is never true.
+ * (RFC 9110 §7.6.1); what Transfer-Encoding a guest claims is never true. header_check.c has what
+ * applies to the guests of every ABI.
  *
  * Memory and threads: see the header.
  */
@@ -21,8 +22,7 @@
 #include "http_protocol.h"
 #include "util_script.h"
 
-/* What ap_scan_script_header_err_core can take in one line, see MAX_STRING_LEN there. */
-#define LINE_MAX_BYTES (MAX_STRING_LEN - 2)
+#include "header_check.h"
 
 struct line {
     const char *name, *value;
@@ -52,16 +52,6 @@ size_t plugin_response_end(const char *block, size_t length, size_t from)
     return 0;
 }
 
-static bool is_token(const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        if (!apr_isalnum(text[i]) && strchr("!#$%&'*+-.^_`|~", text[i]) == NULL) {
-            return false;
-        }
-    }
-    return length > 0;
-}
-
 static bool is_named(const struct line *line, const char *name)
 {
     return line->name_length == strlen(name) &&
@@ -71,23 +61,19 @@ static bool is_named(const struct line *line, const char *name)
 /* Splits one line, without its line end. Returns a complaint or NULL. */
 static const char *line_parse(const char *text, size_t length, struct line *line)
 {
-    const char *colon = memchr(text, ':', length);
+    const char *colon = memchr(text, ':', length), *complaint;
 
-    if (length > LINE_MAX_BYTES) {
-        return "a header line that is too long";
-    }
-    for (size_t i = 0; i < length; i++) {
-        if (apr_iscntrl(text[i]) && text[i] != '\t') {
-            return "a control character in the header";
-        }
+    /* The line as a whole: ap_scan_script_header_err_core takes no longer one. */
+    if ((complaint = header_value_complaint(text, length)) != NULL) {
+        return complaint;
     }
     if (colon == NULL) {
         return "a header line without a colon";
     }
     line->name = text;
     line->name_length = (size_t)(colon - text);
-    if (!is_token(text, line->name_length)) {
-        return "a header line whose name is not a token";
+    if ((complaint = header_name_complaint(text, line->name_length)) != NULL) {
+        return complaint;
     }
     line->value = colon + 1;
     line->value_length = length - line->name_length - 1;
@@ -190,12 +176,24 @@ static int next_line(char *buffer, int size, void *data)
     return 1;
 }
 
+/* Fields about the connection are the server's business. */
+static void drop_hop_by_hop(apr_table_t *table)
+{
+    const apr_array_header_t *list = apr_table_elts(table);
+
+    for (int i = list->nelts - 1; i >= 0; i--) {
+        const char *name = APR_ARRAY_IDX(list, i, apr_table_entry_t).key;
+
+        if (header_is_hop_by_hop(name, strlen(name))) {
+            apr_table_unset(table, name);
+            i = i < list->nelts ? i : list->nelts;
+        }
+    }
+}
+
 const char *plugin_response_apply(request_rec *r, const char *block, size_t length,
                                   struct plugin_response *response)
 {
-    static const char *const hop_by_hop[] = {
-        "Connection", "Keep-Alive", "Proxy-Connection", "TE",
-        "Trailer",    "Upgrade",    "HTTP2-Settings",   "Transfer-Encoding"};
     struct reader reader = {block, block + length};
     const char *complaint;
     char buffer[MAX_STRING_LEN];
@@ -214,10 +212,8 @@ const char *plugin_response_apply(request_rec *r, const char *block, size_t leng
     }
     buffer[0] = '\0';
     status = ap_scan_script_header_err_core(r, buffer, next_line, &reader);
-    for (size_t i = 0; i < sizeof(hop_by_hop) / sizeof(hop_by_hop[0]); i++) {
-        apr_table_unset(r->headers_out, hop_by_hop[i]);
-        apr_table_unset(r->err_headers_out, hop_by_hop[i]);
-    }
+    drop_hop_by_hop(r->headers_out);
+    drop_hop_by_hop(r->err_headers_out);
     if (status == HTTP_NOT_MODIFIED || status == HTTP_PRECONDITION_FAILED) {
         response->condition = status;
     } else if (status != OK) {

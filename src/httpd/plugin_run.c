@@ -25,6 +25,7 @@
 #include "apr_strings.h"
 
 #include "httpd_log.h"
+#include "plugin_instance.h"
 
 #define BACKTRACE_FRAMES 12
 
@@ -59,6 +60,7 @@ void plugin_child_init(apr_pool_t *pchild, server_rec *s)
     if (ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded) == APR_SUCCESS && threaded) {
         apr_pool_cleanup_register(pchild, watchdog, watchdog_end, apr_pool_cleanup_null);
     }
+    plugin_instance_child_init(pchild);
 }
 
 void plugin_child_stopping(apr_pool_t *pchild, int graceful)
@@ -77,6 +79,11 @@ void plugin_child_stopping(apr_pool_t *pchild, int graceful)
 bool plugin_can_run(void)
 {
     return watchdog != NULL;
+}
+
+wasm_watchdog *plugin_watchdog(void)
+{
+    return watchdog;
 }
 
 struct call {
@@ -122,7 +129,7 @@ static const char *frame_name(apr_pool_t *pool, const wasm_frame *frame)
     return plain;
 }
 
-static const char *backtrace(apr_pool_t *pool, const wasm_store *store)
+const char *plugin_backtrace(apr_pool_t *pool, const wasm_store *store)
 {
     wasm_frame frames[BACKTRACE_FRAMES];
     size_t count = wasm_store_backtrace(store, frames, BACKTRACE_FRAMES);
@@ -210,7 +217,7 @@ void plugin_run(request_rec *r, const struct plugin *plugin, const struct plugin
             result->exit_code = wasi_exit_code(call->process);
             result->status = WASM_OK;
         } else if (result->status != WASM_OK) {
-            result->backtrace = backtrace(r->pool, call->store);
+            result->backtrace = plugin_backtrace(r->pool, call->store);
         }
     }
     apr_pool_cleanup_run(r->pool, call, call_end);

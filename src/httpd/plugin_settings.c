@@ -19,6 +19,9 @@
 
 #include "plugin.h"
 #include "plugin_environment.h"
+#include "setting_number.h"
+
+#define FILTERS_MAX 16 /* RATIONALE "Limits" */
 
 static const char *where(const struct setting_input *in)
 {
@@ -86,23 +89,66 @@ static const char *module_parse(void *slot, const struct setting_input *in)
 
 static const char *abi_parse(void *slot, const struct setting_input *in)
 {
-    struct setting_abi value = {.set = true};
+    static const struct {
+        const char *word;
+        host_abi abi;
+    } words[] = {
+        {"auto", HOST_ABI_UNKNOWN}, {"cgi", HOST_ABI_CGI}, {"http-wasm", HOST_ABI_HTTP_WASM}};
     const char *word = in->argv[0];
 
     if (in->argc != 1) {
-        return "takes one word: auto or cgi";
+        return "takes one word: auto, cgi or http-wasm";
     }
-    if (strcasecmp(word, "auto") == 0) {
-        value.by_module = true;
-    } else if (strcasecmp(word, "http-wasm") == 0 || strcasecmp(word, "proxy-wasm") == 0) {
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcasecmp(word, words[i].word) == 0) {
+            *(struct setting_abi *)slot = (struct setting_abi){.set = true, .abi = words[i].abi};
+            return NULL;
+        }
+    }
+    if (strcasecmp(word, "proxy-wasm") == 0) {
+        return "this version cannot speak proxy-wasm to a guest; it can speak cgi (a WASI preview "
+               "1 program) and http-wasm, so write auto or one of these";
+    }
+    return apr_psprintf(in->temp, "\"%s\" is neither auto nor cgi nor http-wasm", word);
+}
+
+static const char *config_parse(void *slot, const struct setting_input *in)
+{
+    struct setting_config value = {.set = true, .line = where(in)};
+    const char *word = in->argv[0];
+
+    if (in->argc != 1) {
+        return "takes one string, in quotes if it has blanks, or @FILE";
+    }
+    if (word[0] == '@') {
+        value.path = ap_server_root_relative(in->pool, word + 1);
+        if (value.path == NULL || word[1] == '\0') {
+            return apr_psprintf(in->temp, "\"%s\": write @ and the path of a file", word);
+        }
+    } else {
+        value.text = apr_pstrdup(in->pool, word);
+    }
+    *(struct setting_config *)slot = value;
+    return NULL;
+}
+
+static const char *reuse_parse(void *slot, const struct setting_input *in)
+{
+    struct setting_reuse value = {.set = true, .requests = 1, .line = where(in)};
+    const char *word = in->argv[0];
+
+    if (in->argc != 1) {
+        return "takes one word: request or a number";
+    }
+    if (strcasecmp(word, "request") != 0 &&
+        (!setting_number_count(word, &value.requests) || value.requests < in->min ||
+         value.requests > in->max)) {
         return apr_psprintf(in->temp,
-                            "this version cannot speak %s to a guest; it can speak cgi (a WASI "
-                            "preview 1 program), so write auto or cgi",
-                            word);
-    } else if (strcasecmp(word, "cgi") != 0) {
-        return apr_psprintf(in->temp, "\"%s\" is neither auto nor cgi", word);
+                            "\"%s\" is neither request nor a number from %" APR_INT64_T_FMT
+                            " to %" APR_INT64_T_FMT,
+                            word, in->min, in->max);
     }
-    *(struct setting_abi *)slot = value;
+    *(struct setting_reuse *)slot = value;
     return NULL;
 }
 
@@ -328,10 +374,64 @@ static const char *handler_parse(void *slot, const struct setting_input *in)
         value.name = apr_pstrdup(in->pool, in->argv[0]);
         if (!in->htaccess && in->cmd != NULL) {
             handler_mount(&value, in);
-            plugin_note_use(in->cmd, value.name);
+            plugin_note_use(in->cmd, "WasmServeHandler", HOST_ABI_CGI, value.name);
         }
     }
     *(struct setting_handler *)slot = value;
+    return NULL;
+}
+
+/* Whether the words are from where only a file's place in the file system leads to. */
+static bool is_late(const struct setting_input *in)
+{
+    const ap_directive_t *section = in->cmd->directive->parent;
+
+    for (; section != NULL && !in->htaccess; section = section->parent) {
+        const char *name = section->directive;
+
+        if (strncasecmp(name, "<Location", 9) == 0) {
+            return false;
+        }
+        if (strncasecmp(name, "<Directory", 10) == 0 || strncasecmp(name, "<Files", 6) == 0 ||
+            strncasecmp(name, "<Proxy", 6) == 0) {
+            return true;
+        }
+    }
+    return in->htaccess;
+}
+
+static const char *filter_parse(void *slot, const struct setting_input *in)
+{
+    struct setting_filter *value = slot;
+    struct setting_names list = {.set = true, .count = in->argc};
+    const char **names = apr_palloc(in->pool, (size_t)in->argc * sizeof(*names));
+
+    if (in->argc == 1 && strcasecmp(in->argv[0], "none") == 0) {
+        list.count = 0;
+    }
+    if (list.count > FILTERS_MAX) {
+        return apr_psprintf(in->temp, "takes at most %d names", FILTERS_MAX);
+    }
+    for (int i = 0; i < list.count; i++) {
+        if (strcasecmp(in->argv[i], "none") == 0) {
+            return "none stands alone";
+        }
+        for (int k = 0; k < i; k++) {
+            if (strcmp(in->argv[i], in->argv[k]) == 0) {
+                return apr_psprintf(in->temp,
+                                    "\"%s\" is named twice; a plugin filters a request "
+                                    "once",
+                                    in->argv[i]);
+            }
+        }
+        names[i] = apr_pstrdup(in->pool, in->argv[i]);
+        if (!in->htaccess && in->cmd != NULL) {
+            plugin_note_use(in->cmd, "WasmServeFilter", HOST_ABI_HTTP_WASM, names[i]);
+        }
+    }
+    list.names = names;
+    value->set = true;
+    *(in->cmd != NULL && is_late(in) ? &value->late : &value->early) = list;
     return NULL;
 }
 
@@ -357,17 +457,20 @@ static const char *engine_parse(void *slot, const struct setting_input *in)
     return NULL;
 }
 
-#define TYPE(name, syntax_text)                                                                    \
+#define TYPE(name, syntax_text, merge_rule)                                                        \
     const struct setting_type setting_type_##name = {                                              \
         .syntax = syntax_text,                                                                     \
         .size = sizeof(setting_##name##_t),                                                        \
         .parse = name##_parse,                                                                     \
-        .merge = setting_merge_override,                                                           \
+        .merge = setting_merge_##merge_rule,                                                       \
     }
 
-TYPE(module, "PATH [sha256:HEX]");
-TYPE(abi, "auto|cgi");
-TYPE(grants, "CAPABILITY ...");
-TYPE(on_error, "closed|open|STATUS");
-TYPE(handler, "NAME|none");
-TYPE(engine, "auto|interpreter|compiler");
+TYPE(module, "PATH [sha256:HEX]", override);
+TYPE(abi, "auto|cgi|http-wasm", override);
+TYPE(grants, "CAPABILITY ...", override);
+TYPE(on_error, "closed|open|STATUS", override);
+TYPE(handler, "NAME|none", override);
+TYPE(filter, "NAME ...|none", filter);
+TYPE(config, "STRING|@FILE", override);
+TYPE(reuse, "request|N", override);
+TYPE(engine, "auto|interpreter|compiler", override);

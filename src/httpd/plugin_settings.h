@@ -6,8 +6,8 @@
  * (does the directory exist, is the digest right) is not checked here but once the whole
  * configuration is known, in plugin_load.c; a parser looks at its words alone.
  *
- * Memory: as setting_types.h. Threads: as there; only `handler` and `on_error` can be met in
- * .htaccess files or their neighbours, and neither does more than copy a word.
+ * Memory: as setting_types.h. Threads: as there; only `handler`, `filter` and `on_error` can
+ * be met in .htaccess files or their neighbours, and none does more than copy words.
  */
 #ifndef PLUGIN_SETTINGS_H
 #define PLUGIN_SETTINGS_H
@@ -19,6 +19,7 @@
 
 #include "engine.h"
 #include "grants.h"
+#include "host.h"
 
 #define PLUGIN_DIGEST_BYTES 32
 
@@ -31,10 +32,25 @@ struct setting_module {
     unsigned char digest[PLUGIN_DIGEST_BYTES]; /* valid if pinned */
 };
 
-/* WasmServeABI auto|cgi. Both end as HOST_ABI_CGI today; auto says that the module decides. */
+/* WasmServeABI auto|cgi|http-wasm. */
 struct setting_abi {
     bool set;
-    bool by_module;
+    host_abi abi; /* HOST_ABI_UNKNOWN: auto, the module decides */
+};
+
+/* WasmServeConfig STRING|@FILE */
+struct setting_config {
+    bool set;
+    const char *text; /* NULL: the bytes are in the file */
+    const char *path; /* absolute; or NULL */
+    const char *line; /* "file:line" */
+};
+
+/* WasmServeReuse request|N */
+struct setting_reuse {
+    bool set;
+    int64_t requests; /* that an instance serves; 1: a fresh one for each */
+    const char *line; /* "file:line" */
 };
 
 /* One env:NAME[=VALUE]. A value of NULL: the one of the same name that the request has (SetEnv and
@@ -77,6 +93,22 @@ struct setting_handler {
     const char *location; /* MOUNT_LOCATION: its path, without a slash at the end */
 };
 
+/* A list of names that one scope gives. */
+struct setting_names {
+    bool set;
+    int count; /* 0: none */
+    const char *const *names;
+};
+
+/* WasmServeFilter NAME…|none. What the server or a <Location> says is known before anything is
+ * decided about the request, what a directory or its .htaccess says only when the URL has been
+ * mapped to a file. The two are lists of their own: neither takes anything away from the other. */
+struct setting_filter {
+    bool set;
+    struct setting_names early; /* server, virtual host, <Location> */
+    struct setting_names late;  /* <Directory>, <Files>, <Proxy>, .htaccess */
+};
+
 /* WasmServeEngine auto|interpreter|compiler */
 struct setting_engine {
     bool set;
@@ -90,6 +122,9 @@ struct setting_engine {
     TYPE(grants, struct setting_grants)                                                            \
     TYPE(on_error, struct setting_on_error)                                                        \
     TYPE(handler, struct setting_handler)                                                          \
+    TYPE(filter, struct setting_filter)                                                            \
+    TYPE(config, struct setting_config)                                                            \
+    TYPE(reuse, struct setting_reuse)                                                              \
     TYPE(engine, struct setting_engine)
 
 #endif

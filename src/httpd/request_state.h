@@ -15,6 +15,9 @@
 #include "coding.h"
 
 struct plugin;
+struct request_head;
+struct filter_chain;
+struct plugin_verdict;
 
 struct request_state {
     const char *cache_control; /* what delivery would say, unless somebody else has; or NULL */
@@ -29,6 +32,10 @@ struct request_state {
     const struct plugin *plugin; /* that answers the request; NULL: none */
     apr_filetype_e kind;         /* of r->filename; fixups hides directories from mod_dir */
     bool plugin_over;            /* it failed: it does not answer what the request turns into */
+
+    struct request_head *head;       /* request_lines_filter.c: as it came in */
+    struct filter_chain *filters;    /* plugin_filter.c; NULL: none so far */
+    struct plugin_verdict *verdicts; /* plugin_authorize.c */
 };
 
 /* The state of the request, made if it is not there yet; never NULL. */

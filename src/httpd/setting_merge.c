@@ -31,6 +31,18 @@ void setting_merge_limit(void *out, const void *base, const void *add, size_t si
     *(struct setting_limit *)out = merged;
 }
 
+void setting_merge_filter(void *out, const void *base, const void *add, size_t size)
+{
+    const struct setting_filter *outer = base, *inner = add;
+    struct setting_filter merged;
+
+    (void)size;
+    merged.set = inner->set || outer->set;
+    merged.early = inner->early.set ? inner->early : outer->early;
+    merged.late = inner->late.set ? inner->late : outer->late;
+    *(struct setting_filter *)out = merged;
+}
+
 int64_t setting_limit_value(const struct setting_limit *limit, const struct setting_limit *fallback)
 {
     int64_t ceiling = limit->set ? limit->admin : fallback->admin;

@@ -126,6 +126,9 @@ void setting_merge_override(void *out, const void *base, const void *add, size_t
 /* Administrator's and user's part each by themselves, inner over outer. */
 void setting_merge_limit(void *out, const void *base, const void *add, size_t size);
 
+/* The early and the late list each by themselves, inner over outer. */
+void setting_merge_filter(void *out, const void *base, const void *add, size_t size);
+
 /* The limit in force: what the administrator set (or fallback's, where he did not), lowered by
  * .htaccess. */
 int64_t setting_limit_value(const struct setting_limit *limit,

@@ -34,7 +34,8 @@ struct counter_row {
     int generation;             /* of the configuration that used it last. Parent only */
     counter requests;           /* calls that were asked for, refused ones included */
     counter answered;           /* ended with an answer of the guest's */
-    counter exits;              /* of these: with an exit code other than 0 */
+    counter passed;             /* filters: ended with the response of who was next */
+    counter exits;              /* of the answered: with an exit code other than 0 */
     counter busy;               /* refused: WasmServeConcurrency */
     counter refused;            /* refused: a body that is too large or broken */
     counter nonsense;           /* failed: no header, or not one that may be sent */

@@ -39,6 +39,7 @@ static const struct figure {
     }
     FIGURE(requests, "requests", "requests_total", "Requests", COUNTER, 1),
     FIGURE(answered, "answered", "answered_total", "Answered", COUNTER, 1),
+    FIGURE(passed, "passed", "passed_total", "Passed through", COUNTER, 1),
     FIGURE(in_flight, "in_flight", "in_flight", "In flight", GAUGE, 1),
     FIGURE(busy, "busy", "busy_total", "Refused, busy", COUNTER, 1),
     FIGURE(refused, "refused", "refused_total", "Refused, body", COUNTER, 1),

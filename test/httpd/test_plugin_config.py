@@ -9,6 +9,20 @@ import pytest
 import plugin_wat
 
 
+FILTER = """(module %s (memory (export "memory") 1) (func (export "handle_request") (result i64) (i64.const 1))
+  (func (export "handle_response") (param i32 i32)))"""
+ODD_FILTERS = {
+    "filter_memory": FILTER.replace('(memory (export "memory") 1)', "(memory 1)") % "",
+    "filter_request": FILTER.replace("(result i64) (i64.const 1)", "(result i32) (i32.const 1)") % "",
+    "filter_response": FILTER.replace("(param i32 i32)", "(param i32)") % "",
+    "filter_half": FILTER.replace("handle_response", "other") % "",
+    "filter_start": FILTER % '(func (export "_start") (param i32))',
+    "filter_import": FILTER % '(import "http_handler" "get_path" (func (param i32 i32) (result i32)))',
+    "filter_type": FILTER % '(import "http_handler" "get_uri" (func (param i32 i32)))',
+    "filter_both": FILTER % '(func (export "_start"))',
+}
+
+
 @pytest.fixture(scope="module")
 def server(make_httpd, guest):
     def setup(h):
@@ -31,6 +45,11 @@ def server(make_httpd, guest):
         h.write("oddstart.wasm", plugin_wat.assemble('(module (func (export "_start") (param i32)))'))
         h.write("reactor.wasm", plugin_wat.assemble('(module (func (export "_initialize")))'))
         h.write("httpwasm.wasm", plugin_wat.assemble('(module (func (export "handle_request")))'))
+        h.write("filter.wasm", plugin_wat.assemble(FILTER % ""))
+        for name, text in ODD_FILTERS.items():
+            h.write(name + ".wasm", plugin_wat.assemble(text))
+        h.write("big.conf", b"x" * (16 << 20 | 1))
+        h.write("small.conf", b"a=b")
         h.write("proxywasm.wasm", plugin_wat.assemble('(module (func (export "proxy_abi_version_0_2_1")))'))
         h.write("large.wasm", plugin_wat.assemble('(module (memory 2048) (func (export "_start")))'))
         h.write("data/file.txt", "data")
@@ -60,10 +79,20 @@ WRONG = {
     "greedy": (section("WasmServeModule greedy.wasm"), ["greedy.wasm", "cannot be used"]),
     "import": (section("WasmServeModule import.wasm"), ['"env" "system"', "wasi_snapshot_preview1 alone"]),
     "signature": (section("WasmServeModule signature.wasm"), ["incompatible import type", "WASI preview 1"]),
-    "no _start": (section("WasmServeModule nostart.wasm"), ["cannot answer requests", "_start"]),
+    "no _start": (section("WasmServeModule nostart.wasm"), ["cannot be a plugin", "neither _start"]),
     "odd _start": (section("WasmServeModule oddstart.wasm"), ["takes parameters"]),
     "reactor": (section("WasmServeModule reactor.wasm"), ["reactor", "with _start"]),
-    "http-wasm guest": (section("WasmServeModule httpwasm.wasm"), ["guest for http-wasm", "cannot run"]),
+    "http-wasm guest": (section("WasmServeModule httpwasm.wasm"),
+                        ["handle_request is not of type", "exports memory, handle_request and handle_response"]),
+    "filter without memory": (section("WasmServeModule filter_memory.wasm"), ['under the name "memory"']),
+    "filter of another type": (section("WasmServeModule filter_request.wasm"),
+                               [r"handle_request is not of type \(\) -> i64"]),
+    "filter's response": (section("WasmServeModule filter_response.wasm"),
+                          [r"handle_response is not of type \(i32, i32\) -> \(\)"]),
+    "filter in part": (section("WasmServeModule filter_half.wasm"), ["no function handle_response"]),
+    "filter's _start": (section("WasmServeModule filter_start.wasm"), ["_start takes parameters"]),
+    "filter's import": (section("WasmServeModule filter_import.wasm"), ['"http_handler" "get_path"', "http_handler, wasmserve"]),
+    "filter's import's type": (section("WasmServeModule filter_type.wasm"), ["incompatible import type"]),
     "proxy-wasm guest": (section("WasmServeModule proxywasm.wasm"), ["guest for proxy-wasm", "cannot run"]),
     "too much memory": (section("WasmServeModule large.wasm"),
                         ["begins with 134217728 bytes", "allows 67108864", "at least 131072K"]),
@@ -73,7 +102,9 @@ WRONG = {
     "md5": (section("WasmServeModule good.wasm md5:" + "0" * 32), ["not a digest"]),
     "three words": (section("WasmServeModule a b c"), ["WasmServeModule", "quote a path"]),
     "abi unknown": (section(GOOD, "WasmServeABI fastcgi"), ["WasmServeABI", "neither auto nor cgi"]),
-    "abi http-wasm": (section(GOOD, "WasmServeABI http-wasm"), ["WasmServeABI", "cannot speak http-wasm", "auto or cgi"]),
+    "abi http-wasm": (section(GOOD, "WasmServeABI http-wasm"),
+                      ["WasmServeABI says http-wasm", "no function handle_request"]),
+    "abi cgi": (section("WasmServeModule filter.wasm", "WasmServeABI cgi"), ["WasmServeABI says cgi", "no _start"]),
     "abi proxy-wasm": (section(GOOD, "WasmServeABI proxy-wasm"), ["cannot speak proxy-wasm"]),
     "grant unknown": (section(GOOD, "WasmServeGrant network"), ["WasmServeGrant", '"network" is not one of']),
     "grant of later": (section(GOOD, "WasmServeGrant kv"), ["this version cannot grant that"]),
@@ -117,7 +148,25 @@ WRONG = {
     "vhost's plugin in the main server": (
         "<VirtualHost *:1>\n" + section(GOOD, name="inner") + "</VirtualHost>\nWasmServeHandler inner",
         ["WasmServeHandler inner", "no such plugin in this server"]),
-    "later work": ("WasmServeFilter p", ["Invalid command 'WasmServeFilter'"]),
+    "unknown filter": ("<Location /x>\nWasmServeFilter ghost\n</Location>",
+                       ["WasmServeFilter ghost", "no such plugin", "<WasmServePlugin ghost>"]),
+    "filter by a program": (section(GOOD) + "WasmServeFilter p", ["WasmServeFilter p", "cgi program", "WasmServeHandler"]),
+    "handler by a filter": (section("WasmServeModule filter.wasm") + "WasmServeHandler p",
+                            ["WasmServeHandler p", "guest of http-wasm", "WasmServeFilter"]),
+    "filter twice": (section("WasmServeModule filter.wasm") + "WasmServeFilter p p", ["named twice"]),
+    "filter and none": (section("WasmServeModule filter.wasm") + "WasmServeFilter p none", ["none stands alone"]),
+    "many filters": ("WasmServeFilter " + " ".join("p%d" % i for i in range(17)), ["at most 16"]),
+    "filter inside": (section("WasmServeModule filter.wasm", "WasmServeFilter p"), ["has no meaning inside"]),
+    "config of a program": (section(GOOD, "WasmServeConfig x"), ["WasmServeConfig", "env:NAME=VALUE"]),
+    "config missing": (section("WasmServeModule filter.wasm", "WasmServeConfig @none.conf"),
+                       ["none.conf", "cannot be read", "check the path"]),
+    "config of a directory": (section("WasmServeModule filter.wasm", "WasmServeConfig @data"), ["regular file"]),
+    "config too large": (section("WasmServeModule filter.wasm", "WasmServeConfig @big.conf"), ["at most 16777216 bytes"]),
+    "config in two words": (section("WasmServeModule filter.wasm", "WasmServeConfig a b"), ["in quotes"]),
+    "config of no file": (section("WasmServeModule filter.wasm", "WasmServeConfig @"), ["path of a file"]),
+    "reuse of a program": (section(GOOD, "WasmServeReuse 10"), ["WasmServeReuse", "ends with its request"]),
+    "reuse zero": (section("WasmServeModule filter.wasm", "WasmServeReuse 0"), ["neither request nor a number"]),
+    "reuse word": (section("WasmServeModule filter.wasm", "WasmServeReuse ever"), ["neither request nor a number"]),
 }
 
 
@@ -129,6 +178,18 @@ def test_mistakes(server, name):
     assert re.search(r"test\.conf:\d+|on line \d+", output), "no place in:\n" + output
     for text in wanted:
         assert re.search(text.replace("{digest}", server.digest), output), "no %r in:\n%s" % (text, output)
+
+
+@pytest.mark.parametrize("config", [
+    section("WasmServeModule filter.wasm", "WasmServeConfig @small.conf", "WasmServeReuse 100") + "WasmServeFilter p",
+    section("WasmServeModule filter.wasm", "WasmServeABI http-wasm", "WasmServeReuse request") + "WasmServeFilter p",
+    section("WasmServeModule filter_both.wasm", "WasmServeABI cgi") + "WasmServeHandler p",
+    section("WasmServeModule filter_both.wasm") + section("WasmServeModule filter_both.wasm", "WasmServeABI cgi", name="q")
+    + "WasmServeFilter p\nWasmServeHandler q",
+    section("WasmServeModule filter.wasm") + "WasmServeFilter none\n<Directory /x>\nWasmServeFilter p\n</Directory>",
+])
+def test_what_is_right(server, config):
+    assert server.configtest(config)[0] == 0
 
 
 def test_all_mistakes_are_told_at_once(server):

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * plugin_instance.c — a guest that lives for more than one call.
+ *
+ * How:     An instance is a store, a WASI process and the state of its ABI, made together, with the
+ *          deadline running: placing segments, start functions and _start are the guest's doing.
+ * The time that is left goes with the instance from call to call; in between no watchdog knows of
+ * it, since a backend may take its time and the child may end meanwhile.
+ *
+ *          With WasmServeReuse an instance that has served a request without failing waits in a
+ * list of its plugin, last in first out, so that those that are not needed age at the end. It is
+ *          taken only for a request with the very same module and limits. It begins with a full
+ *          tank and a full deadline, and with the memory as its last request left it, which is
+ *          what the administrator has asked for. How many bytes may wait in a child is bounded.
+ *
+ * Memory:  malloc, because it outlives any pool of a request; bound by a cleanup of the request's
+ *          pool while it serves one, and by one of pchild while it waits.
+ * Threads: The lists have one lock, held for a few assignments. Under prefork there is no other
+ *          thread, and the cleanups may run in a signal handler above this very code
+ * (plugin_run.c): so there is no lock and nothing is cleaned up at the end; the process ends.
+ */
+#include "plugin_instance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ap_mpm.h"
+#include "apr_strings.h"
+#include "apr_thread_mutex.h"
+
+#include "httpd_log.h"
+
+#define IDLE_BYTES ((uint64_t)256 << 20) /* RATIONALE "Limits" */
+
+struct plugin_instance {
+    struct plugin_instance *next;
+    const struct plugin *plugin;
+    const struct plugin_module *module; /* the plugin's when this was made */
+    wasm_limits limits;
+    int64_t served; /* requests, this one included */
+    uint64_t left;  /* ns of guest time for this request */
+    bool broken;    /* something failed: it may not serve another request */
+    uint64_t bytes; /* of linear memory, while it waits */
+
+    const char *argv[1];
+
+    apr_pool_t *pool; /* of the request that it serves */
+    exchange world;
+    void (*set_store)(void *baton, wasm_store *store);
+    host_context context;
+    wasi *process;
+    httpwasm *guest;
+    wasm_store *store;
+};
+
+static struct {
+    apr_thread_mutex_t *lock; /* NULL: no threads */
+    bool ended;               /* the child is going away */
+    uint64_t bytes;           /* of all that wait */
+} waiting;
+
+static void lock(void)
+{
+    if (waiting.lock != NULL) {
+        apr_thread_mutex_lock(waiting.lock);
+    }
+}
+
+static void unlock(void)
+{
+    if (waiting.lock != NULL) {
+        apr_thread_mutex_unlock(waiting.lock);
+    }
+}
+
+static void instance_free(struct plugin_instance *instance)
+{
+    wasm_store_free(instance->store);
+    httpwasm_free(instance->guest);
+    wasi_free(instance->process);
+    free(instance);
+}
+
+/* ---- waiting for the next request ------------------------------------------------------------ */
+
+static apr_status_t idle_end(void *data)
+{
+    struct plugin *const *plugins;
+    int count;
+
+    (void)data;
+    lock();
+    waiting.ended = true;
+    plugins = plugin_all(&count);
+    for (int i = 0; i < count; i++) {
+        struct plugin_idle *idle = plugins[i]->idle;
+
+        while (idle != NULL && idle->first != NULL) {
+            struct plugin_instance *instance = idle->first;
+
+            idle->first = instance->next;
+            instance_free(instance);
+        }
+    }
+    unlock();
+    waiting.lock = NULL; /* it goes with the pool */
+    return APR_SUCCESS;
+}
+
+void plugin_instance_child_init(apr_pool_t *pchild)
+{
+    int threaded = 0;
+
+    memset(&waiting, 0, sizeof(waiting));
+    if (ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded) == APR_SUCCESS && threaded) {
+        if (apr_thread_mutex_create(&waiting.lock, APR_THREAD_MUTEX_DEFAULT, pchild) !=
+            APR_SUCCESS) {
+            waiting.ended = true; /* nothing ever waits */
+            return;
+        }
+        apr_pool_cleanup_register(pchild, NULL, idle_end, apr_pool_cleanup_null);
+    }
+}
+
+static bool same_limits(const wasm_limits *a, const wasm_limits *b)
+{
+    return a->memory_bytes == b->memory_bytes && a->table_elements == b->table_elements &&
+           a->stack_bytes == b->stack_bytes && a->call_depth == b->call_depth &&
+           a->fuel == b->fuel && a->quota == b->quota;
+}
+
+/* One that waits and fits; NULL if there is none. Those of a module that is no longer the plugin's
+ * are dropped on the way. */
+static struct plugin_instance *idle_take(const struct plugin *plugin, const wasm_limits *limits)
+{
+    struct plugin_instance *found = NULL, *old = NULL, **at;
+
+    if (plugin->settings->reuse.requests <= 1) {
+        return NULL;
+    }
+    lock();
+    for (at = &plugin->idle->first; *at != NULL;) {
+        struct plugin_instance *instance = *at;
+        bool stale = instance->module != plugin->module;
+
+        if (!stale && (found != NULL || !same_limits(&instance->limits, limits))) {
+            at = &instance->next;
+            continue;
+        }
+        *at = instance->next;
+        plugin->idle->count--;
+        waiting.bytes -= instance->bytes;
+        if (stale) {
+            instance->next = old;
+            old = instance;
+        } else {
+            found = instance;
+        }
+    }
+    unlock();
+    while (old != NULL) {
+        struct plugin_instance *next = old->next;
+
+        instance_free(old);
+        old = next;
+    }
+    return found;
+}
+
+/* Lets it wait, if it may; otherwise false. */
+static bool idle_put(struct plugin_instance *instance)
+{
+    const struct plugin *plugin = instance->plugin;
+    bool room;
+
+    if (instance->broken || instance->served >= plugin->settings->reuse.requests) {
+        return false;
+    }
+    instance->bytes = wasm_store_memory_used(instance->store);
+    lock();
+    room = !waiting.ended && instance->module == plugin->module &&
+           waiting.bytes + instance->bytes <= IDLE_BYTES;
+    if (room) {
+        instance->next = plugin->idle->first;
+        plugin->idle->first = instance;
+        plugin->idle->count++;
+        waiting.bytes += instance->bytes;
+    }
+    unlock();
+    return room;
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+static void call_begin(struct plugin_instance *instance)
+{
+    wasm_deadline_arm(instance->store, plugin_watchdog(), instance->left);
+}
+
+/* Takes down what the call cost and, if it failed, why. */
+static bool call_end(struct plugin_instance *instance, wasm_status status,
+                     struct plugin_result *result)
+{
+    uint64_t left = wasm_deadline_left(instance->store);
+
+    wasm_deadline_disarm(instance->store);
+    result->guest_nanoseconds = instance->left - left;
+    instance->left = left;
+    result->memory_peak = wasm_store_memory_peak(instance->store);
+    result->missed_grants =
+        wasi_missed_grants(instance->process) | httpwasm_missed_grants(instance->guest);
+    result->status = status;
+    if (status != WASM_OK) {
+        instance->broken = true;
+        result->backtrace = plugin_backtrace(instance->pool, instance->store);
+    }
+    if (status == WASM_E_EXIT) {
+        size_t length = strlen(result->report.detail);
+
+        /* Whatever the code: an ABI whose guests are called again has no use for an end. */
+        apr_snprintf(result->report.detail + length, sizeof(result->report.detail) - length,
+                     ": the guest ended itself with code %u", wasi_exit_code(instance->process));
+    }
+    return status == WASM_OK;
+}
+
+static void result_clear(struct plugin_result *result)
+{
+    memset(result, 0, sizeof(*result));
+    result->backtrace = "";
+    result->report.offset = WASM_NO_OFFSET;
+    result->report.func = WASM_NO_FUNC;
+}
+
+static bool fail(struct plugin_result *result, wasm_status status, const char *detail)
+{
+    result->status = result->report.status = status;
+    apr_cpystrn(result->report.detail, detail, sizeof(result->report.detail));
+    return false;
+}
+
+/* Everything but the instance itself. */
+static bool make(struct plugin_instance *instance, struct plugin_result *result)
+{
+    const struct plugin *plugin = instance->plugin;
+    const wasi_options process = {.argv = instance->argv,
+                                  .argc = 1,
+                                  .env = plugin->env,
+                                  .env_count = plugin->env_count,
+                                  .grants = &plugin->grants,
+                                  .exchange = &instance->world,
+                                  .max_open = PLUGIN_OPEN_FILES};
+    const httpwasm_options guest = {.exchange = &instance->world,
+                                    .grants = &plugin->grants,
+                                    .config = plugin->config,
+                                    .config_length = plugin->config_length};
+
+    result->status = wasi_new(&process, &instance->process, &result->report);
+    if (result->status != WASM_OK) {
+        instance->process = NULL;
+        return false;
+    }
+    instance->guest = httpwasm_new(&guest);
+    instance->context.wasi = instance->process;
+    instance->context.httpwasm = instance->guest;
+    instance->store = wasm_store_new(&instance->limits, &instance->context);
+    if (instance->guest == NULL || instance->store == NULL) {
+        return fail(result, WASM_E_NO_MEMORY, "for an instance");
+    }
+    return true;
+}
+
+static bool start(struct plugin_instance *instance, struct plugin_result *result)
+{
+    wasm_instance *made;
+    wasm_status status;
+
+    call_begin(instance);
+    status = wasm_instantiate(instance->store, instance->module->wasm, instance->module->imports,
+                              &made, &result->report);
+    if (status == WASM_OK) {
+        status = httpwasm_start(instance->guest, instance->store, made, &result->report);
+    }
+    return call_end(instance, status, result);
+}
+
+bool plugin_instance_request(struct plugin_instance *instance, const exchange_http *http,
+                             bool *next, struct plugin_result *result)
+{
+    result_clear(result);
+    call_begin(instance);
+    return call_end(instance, httpwasm_request(instance->guest, http, next, &result->report),
+                    result);
+}
+
+bool plugin_instance_response(struct plugin_instance *instance, bool is_error,
+                              struct plugin_result *result)
+{
+    result_clear(result);
+    call_begin(instance);
+    return call_end(instance, httpwasm_response(instance->guest, is_error, &result->report),
+                    result);
+}
+
+uint32_t plugin_instance_features(const struct plugin_instance *instance)
+{
+    return httpwasm_features(instance->guest);
+}
+
+/* ---- taking and giving back ------------------------------------------------------------------ */
+
+static void silence(void *baton, exchange_level level, const char *text, size_t length)
+{
+    (void)baton;
+    (void)level;
+    (void)text;
+    (void)length;
+}
+
+static apr_status_t request_over(void *data)
+{
+    struct plugin_instance *instance = data;
+
+    if (instance->store != NULL) {
+        instance->set_store(instance->world.baton, NULL);
+        wasm_deadline_disarm(instance->store);
+        instance->broken = instance->broken || wasm_store_interrupted(instance->store);
+    }
+    if (instance->process != NULL) {
+        wasi_flush(instance->process);
+    }
+    /* From now on nothing may reach what belongs to the request. */
+    instance->world = (exchange){
+        .log = silence, .clock = instance->world.clock, .random = instance->world.random};
+    instance->pool = NULL;
+    if (instance->guest != NULL) {
+        httpwasm_end(instance->guest);
+    }
+    if (!idle_put(instance)) {
+        instance_free(instance);
+    }
+    return APR_SUCCESS;
+}
+
+void plugin_instance_end(struct plugin_instance *instance)
+{
+    apr_pool_cleanup_run(instance->pool, instance, request_over);
+}
+
+struct plugin_instance *plugin_instance_take(request_rec *r, const struct plugin *plugin,
+                                             const struct plugin_limits *limits,
+                                             const exchange *world,
+                                             void (*set_store)(void *baton, wasm_store *store),
+                                             struct plugin_result *result)
+{
+    struct plugin_instance *instance = idle_take(plugin, &limits->store);
+    bool fresh = instance == NULL;
+
+    result_clear(result);
+    if (fresh && (instance = calloc(1, sizeof(*instance))) == NULL) {
+        fail(result, WASM_E_NO_MEMORY, "for an instance");
+        return NULL;
+    }
+    instance->next = NULL;
+    instance->plugin = plugin;
+    instance->module = plugin->module;
+    instance->argv[0] = plugin->name;
+    instance->limits = limits->store;
+    instance->left = limits->nanoseconds;
+    instance->pool = r->pool;
+    instance->world = *world;
+    instance->set_store = set_store;
+    instance->served++;
+    instance->broken = fresh; /* until it has started */
+    apr_pool_cleanup_register(r->pool, instance, request_over, apr_pool_cleanup_null);
+    if (!fresh) {
+        wasm_store_refuel(instance->store);
+        set_store(instance->world.baton, instance->store);
+        return instance;
+    }
+    if (make(instance, result)) {
+        set_store(instance->world.baton, instance->store);
+        if (start(instance, result)) {
+            instance->broken = false;
+            return instance;
+        }
+    }
+    plugin_instance_end(instance);
+    return NULL;
+}
