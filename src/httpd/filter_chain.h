@@ -53,7 +53,8 @@ struct filter_chain {
     struct filter_body body;
     struct filter_use *answer; /* whose guest has answered and not been sent yet; NULL: none */
     bool header_only;          /* the client's method is HEAD, whatever it is now */
-    bool drops;                /* it was answered as HEAD and is none: its body is not sent */
+    bool drops;                /* who answers takes it for HEAD and it is none, or the other way:
+                                * no body is sent */
     bool server_error;         /* what is sent is an error of the server's own */
 
     /* Fields of the request that who answers shall not see: what he would do with them, the

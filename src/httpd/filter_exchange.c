@@ -14,6 +14,7 @@
  */
 #include "filter_exchange.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "apr_lib.h"
@@ -532,6 +533,16 @@ void filter_exchange_seed(const struct filter_exchange *x, request_rec *r)
     }
 }
 
+/* httpd would send 500 for a status that it has no words for. */
+static void put_status(request_rec *r, int status)
+{
+    r->status = status;
+    r->status_line = ap_get_status_line(status);
+    if (atoi(r->status_line) != status) {
+        r->status_line = apr_psprintf(r->pool, "%d Status", status);
+    }
+}
+
 apr_bucket_brigade *filter_exchange_answer(const struct filter_exchange *x, request_rec *r)
 {
     const apr_array_header_t *entries = apr_table_elts(x->fields);
@@ -539,16 +550,16 @@ apr_bucket_brigade *filter_exchange_answer(const struct filter_exchange *x, requ
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, alloc);
     apr_bucket *body = held_bytes_bucket(&x->new_response, alloc);
 
-    r->status = x->status != 0 ? x->status : HTTP_OK;
-    r->status_line = NULL;
+    put_status(r, x->status != 0 ? x->status : HTTP_OK);
     for (int i = 0; i < entries->nelts; i++) {
         const apr_table_entry_t *entry = &APR_ARRAY_IDX(entries, i, apr_table_entry_t);
 
         apr_table_addn(r->headers_out, entry->key, entry->val);
     }
-    if (x->content_type != NULL) {
-        ap_set_content_type(r, x->content_type);
-    }
+    /* What is known of the file that the URL leads to is not about this. */
+    ap_set_content_type(r, x->content_type);
+    r->content_encoding = NULL;
+    r->content_languages = NULL;
     if (x->response_trailers != NULL) {
         r->trailers_out = x->response_trailers;
     }
@@ -599,8 +610,7 @@ bool filter_exchange_commit_response(struct filter_exchange *x, apr_bucket_briga
         ap_set_content_type(r, x->content_type);
     }
     if (x->status != 0 && x->status != r->status) {
-        r->status = x->status;
-        r->status_line = NULL;
+        put_status(r, x->status);
     }
     if (x->response_trailers != NULL) {
         r->trailers_out = x->response_trailers;

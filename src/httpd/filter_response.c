@@ -44,12 +44,15 @@ static void show_fields(request_rec *r, struct filter_chain *chain)
     }
 }
 
-/* A guest may have made GET of HEAD, or the other way: the client gets what it has asked for. */
+/* A guest may have made GET of HEAD, or the other way: the client gets what it has asked for, which
+ * is no body in either case. */
 static void show_method(request_rec *r, struct filter_chain *chain)
 {
+    if (r->header_only != chain->header_only) {
+        chain->drops = true;
+    }
     if (r->header_only && !chain->header_only) {
         filter_exchange_forget_body(r);
-        chain->drops = true;
     }
     r->header_only = chain->header_only;
 }
