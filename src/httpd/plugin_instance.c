@@ -277,7 +277,9 @@ static bool start(struct plugin_instance *instance, struct plugin_result *result
     call_begin(instance);
     status = wasm_instantiate(instance->store, instance->module->wasm, instance->module->imports,
                               &made, &result->report);
-    if (status == WASM_OK) {
+    if (status != WASM_OK) {
+        httpwasm_explain(instance->guest, &result->report);
+    } else {
         status = httpwasm_start(instance->guest, instance->store, made, &result->report);
     }
     return call_end(instance, status, result);

@@ -149,7 +149,16 @@ void httpwasm_free(httpwasm *state)
     free(state);
 }
 
-/* Calls, and on failure fills the report, with the sentence for a call against the rules. */
+void httpwasm_explain(const httpwasm *state, wasm_report *report)
+{
+    size_t length = strlen(report->detail);
+
+    if (report->status == WASM_E_HOST_CALL && state->complaint != NULL)
+        snprintf(report->detail + length, sizeof report->detail - length, ": %s",
+                 state->complaint);
+}
+
+/* Calls, and on failure fills the report. */
 static wasm_status call(httpwasm *state, wasm_func *function, const wasm_value *args,
                         wasm_value *results, wasm_report *report)
 {
@@ -159,12 +168,7 @@ static wasm_status call(httpwasm *state, wasm_func *function, const wasm_value *
     status = wasm_call(state->store, function, args, results);
     if (status != WASM_OK && report != NULL) {
         *report = *wasm_store_report(state->store);
-        if (status == WASM_E_HOST_CALL && state->complaint != NULL) {
-            size_t length = strlen(report->detail);
-
-            snprintf(report->detail + length, sizeof report->detail - length, ": %s",
-                     state->complaint);
-        }
+        httpwasm_explain(state, report);
     }
     return status;
 }
