@@ -30,7 +30,13 @@ def backend():
 
 
 @pytest.fixture(scope="module")
-def httpd(make_httpd, guest, backend):
+def socket_backend():
+    with EchoBackend() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def httpd(make_httpd, guest, backend, socket_backend):
     scripts = Scripts(guest("script"))
     plugins = {
         "headers": ["> set 0 x-set one", "> set 0 X-Replaced new", "> add 0 x-added two", "> add 0 x-added three",
@@ -96,6 +102,9 @@ def httpd(make_httpd, guest, backend):
         '<WasmServePlugin echo>\nWasmServeModule "%s"\n</WasmServePlugin>' % guest("echo"),
         location("/chain/", "WasmServeFilter a b"),
         'ProxyPass "/chain/backend/" "http://127.0.0.1:%d/"' % backend.port,
+        location("/socket/", "WasmServeFilter upper stream"),
+        # Of another host, or it would be the other lines' worker, without its parameter.
+        'ProxyPass "/socket/" "http://127.0.0.1:%d/" upgrade=websocket' % socket_backend.port,
         location("/chain_answers/", "WasmServeFilter a b_answers"),
         location("/deflate/", "WasmServeFilter upper", "SetOutputFilter DEFLATE"),
         'ProxyPass "/deflate/backend/" "http://127.0.0.1:%d/"' % backend.port,
@@ -452,6 +461,26 @@ def test_a_stream_is_not_held_back(httpd, backend, protocol):
             response = connection.read_response()
     assert response.body == b"firstsecond" and response.get("x-stream") == "1"
     httpd.wait_log(r"plugin stream@\w+: response$", mark)
+
+
+def test_another_protocol_passes_by(httpd, socket_backend):
+    """After 101 the connection is none of HTTP's: nothing is held, whatever the guest has enabled."""
+    def echo(handler):
+        handler.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        handler.close_connection = True
+        while True:
+            data = handler.connection.recv(1000)
+            if not data:
+                break
+            handler.connection.sendall(data.swapcase())
+
+    socket_backend.answers["/"] = echo
+    with httpd.connection() as connection:
+        connection.send(b"GET /socket/ HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        assert connection.read_response().status == 101
+        for word in (b"Hello", b"Again"):
+            connection.send(word)
+            assert connection._exactly(5) == word.swapcase()
 
 
 def test_ranges_and_conditions_of_what_is_not_changed(httpd):

@@ -428,8 +428,11 @@ def test_nothing_is_left_behind(make_httpd):
             h.write("docroot/" + name, "a file\n")
 
     mpm = os.environ.get("MPM", "event")
+    # The one child is what MaxRequestWorkers allows, which prefork has to remark upon.
     httpd = make_httpd(config=config, setup=setup, log_level="crit", mpm_config=one_child.get(
         mpm, "StartServers 1\nServerLimit 1\nThreadsPerChild 4\nMaxRequestWorkers 4\nMinSpareThreads 1\nMaxSpareThreads 4"))
+
+    httpd.expect_log("AH00161", optional=True)
 
     def resident():
         pages = {}
