@@ -28,6 +28,7 @@
 #include "delivery_headers.h"
 #include "loader_handler.h"
 #include "plugin.h"
+#include "plugin_authorize.h"
 #include "plugin_filter.h"
 #include "request_lines_filter.h"
 #include "settings.h"
@@ -49,7 +50,6 @@ static void register_hooks(apr_pool_t *p)
     static const char *const before_dir[] = {"mod_dir.c", NULL};
     static const char *const before_rewriting[] = {"mod_rewrite.c", "mod_proxy.c", NULL};
 
-    (void)p;
     /* The defaults must be there before the first directive is read. */
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_FIRST);
 
@@ -92,6 +92,11 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_fixups(plugin_filter_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_insert_filter(plugin_filter_insert, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_insert_error_filter(plugin_filter_insert_error, NULL, NULL, APR_HOOK_MIDDLE);
+
+    /* Require wasmserve NAME; what a guest says with a denial goes where httpd makes its page. */
+    plugin_authorize_register(p);
+    ap_hook_insert_filter(plugin_authorize_insert, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_insert_error_filter(plugin_authorize_insert_error, NULL, NULL, APR_HOOK_MIDDLE);
 
     /* The head of a request, as it comes in. */
     request_lines_register();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * filter_chain.h — the filters that a client's request goes through; for plugin_filter.c,
- * filter_request.c and filter_response.c.
+ * filter_request.c, filter_response.c and plugin_authorize.c.
  *
  *   plugin_filter.c     which plugin, when, and what becomes of the request
  *   filter_request.c    one plugin's part before the answer
@@ -63,10 +63,16 @@ struct filter_chain {
     const char *accept_encoding; /* NULL: shown again, or there was none */
 };
 
+/* ---- plugin_filter.c ---- */
+
+/* The body of a request as its filters have it; for an authorization. */
+struct filter_body *filter_body_of(request_rec *r);
+
 /* ---- filter_request.c ---- */
 
 /* Its turn. OK: the request goes on (use->state says how it was); DONE: the guest has answered; or
- * the status that the request is to end with. */
+ * the status that the request is to end with. For an authorization (use->x->mode): OK in the state
+ * FILTER_PASSED is yes, DONE no. */
 int filter_request_run(request_rec *r, struct filter_use *use);
 
 /* The plugin has no more to do with this request. */

@@ -58,13 +58,29 @@ static void note_outcome(request_rec *r, const char *outcome)
     apr_table_setn(r->notes, PLUGIN_NOTE_OUTCOME, outcome);
 }
 
-/* Without the plugin: OK to go on, or the status for the client. */
+/* Without the plugin: OK to go on, or the status for the client. httpd lets an authorization that
+ * failed say no more than that. */
 static int refuse(request_rec *r, struct filter_use *use, int http)
 {
     use->state = FILTER_FAILED;
-    return plugin_on_error(use->plugin, settings_of(r))->open
-               ? OK
-               : plugin_failure_answer(r, use->plugin, http);
+    if (plugin_on_error(use->plugin, settings_of(r))->open) {
+        return OK;
+    }
+    return use->x->mode == FILTER_AUTHORIZES ? HTTP_INTERNAL_SERVER_ERROR
+                                             : plugin_failure_answer(r, use->plugin, http);
+}
+
+/* What refuse() will do, in the words of the log. */
+static const char *consequence(request_rec *r, const struct filter_use *use, int http)
+{
+    bool authorizes = use->x->mode == FILTER_AUTHORIZES;
+
+    if (plugin_on_error(use->plugin, settings_of(r))->open) {
+        return authorizes ? "the other Require lines decide" : "going on without it";
+    }
+    return apr_psprintf(r->pool, "answered %d",
+                        authorizes ? HTTP_INTERNAL_SERVER_ERROR
+                                   : plugin_failure_status(r, use->plugin, http));
 }
 
 static bool admit(request_rec *r, struct filter_use *use)
@@ -98,9 +114,7 @@ static int settle_failure(request_rec *r, struct filter_use *use,
 {
     const struct plugin *plugin = use->plugin;
     const struct filter_exchange *x = use->x;
-    bool open = plugin_on_error(plugin, settings_of(r))->open;
     int http = x->nonsense ? HTTP_INTERNAL_SERVER_ERROR : plugin_failure_http(result->status);
-    const char *consequence;
 
     use->state = FILTER_FAILED;
     note_outcome(r, x->nonsense ? "NONSENSE" : wasm_status_name(result->status));
@@ -115,15 +129,12 @@ static int settle_failure(request_rec *r, struct filter_use *use,
         r->connection->keepalive = AP_CONN_CLOSE;
         return x->http_status;
     }
-    consequence =
-        open ? "going on without it"
-             : apr_psprintf(r->pool, "answered %d", plugin_failure_status(r, plugin, http));
     if (x->nonsense != NULL) {
         counter_add(&plugin->counters->nonsense, 1);
-        plugin_failure_log_nonsense(r, plugin, result, x->nonsense, consequence);
+        plugin_failure_log_nonsense(r, plugin, result, x->nonsense, consequence(r, use, http));
     } else {
         counter_add(&plugin->counters->failed[result->status], 1);
-        plugin_failure_log(r, plugin, result, consequence);
+        plugin_failure_log(r, plugin, result, consequence(r, use, http));
     }
     return refuse(r, use, http);
 }
@@ -134,6 +145,13 @@ static int settle_end(request_rec *r, struct filter_use *use, bool next)
     int status;
 
     use->features = plugin_instance_features(use->instance);
+    if (use->x->mode == FILTER_AUTHORIZES && !next) {
+        /* The request goes no further for it; what it has noted is for the log. */
+        filter_exchange_commit_variables(use->x, r);
+        counter_add(&use->plugin->counters->answered, 1);
+        use->state = FILTER_ANSWERED;
+        return DONE;
+    }
     status = filter_exchange_commit_request(use->x);
     if (status != OK) {
         counter_add(&use->plugin->counters->refused, 1);
@@ -143,7 +161,7 @@ static int settle_end(request_rec *r, struct filter_use *use, bool next)
     }
     if (next) {
         use->state = FILTER_PASSED;
-        return OK;
+        return OK; /* it counts when the response has passed, too */
     }
     counter_add(&use->plugin->counters->answered, 1);
     use->state = FILTER_ANSWERED;

@@ -59,6 +59,11 @@ static struct filter_chain *chain_of(request_rec *r)
     return state->filters;
 }
 
+struct filter_body *filter_body_of(request_rec *r)
+{
+    return &chain_of(r)->body;
+}
+
 static struct filter_use *use_of(const struct filter_chain *chain, int i)
 {
     return APR_ARRAY_IDX(chain->uses, i, struct filter_use *);

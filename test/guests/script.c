@@ -20,7 +20,8 @@
  *   discard K              reads a body
  *   fill K N               writes N bytes in pieces of 4096
  *   var NAME VALUE         sets a variable
- *   if NAME VALUE          goes on only if this request header has this value
+ *   if NAME VALUE          goes on only if this request header has this value; unless: if not
+ *   ifvar NAME VALUE       goes on only if this variable has this value; unlessvar: if not
  *   peek K N               reads N bytes of a body
  *   stdout TEXT            writes a line to standard output
  *   trap | loop | recurse | exit N | memory N (takes so many pages, or aborts)
@@ -237,6 +238,14 @@ static bool act(char *rest)
         char *value = http_get(HTTP_REQUEST, word(&rest));
 
         return value != NULL && is(value, rest);
+    } else if (is(command, "unless")) {
+        char *value = http_get(HTTP_REQUEST, word(&rest));
+
+        return value == NULL || !is(value, rest);
+    } else if (is(command, "ifvar") || is(command, "unlessvar")) {
+        char *value = http_variable(word(&rest));
+
+        return (value != NULL && is(value, rest)) == (command[0] == 'i');
     } else if (is(command, "peek")) {
         uint32_t kind = (uint32_t)atoi(word(&rest));
 
