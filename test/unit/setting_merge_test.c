@@ -113,3 +113,54 @@ TEST(override_takes_the_inner_if_set)
     setting_merge_override(&out, &unset, &unset, sizeof(out));
     CHECK(!out.set);
 }
+
+/* ---- filters --------------------------------------------------------------------------------- */
+
+/* A list as one scope gives it: a name, "" for none, NULL where it says nothing. */
+static struct setting_filter filter(const char *early, const char *late)
+{
+    static const char *names[8];
+    static size_t used;
+    struct setting_filter it = {0};
+    const char **place = &names[used];
+
+    used = (used + 2) % 8;
+    place[0] = early;
+    place[1] = late;
+    it.early = (struct setting_names){early != NULL, early != NULL && early[0] != '\0', place};
+    it.late = (struct setting_names){late != NULL, late != NULL && late[0] != '\0', place + 1};
+    it.set = it.early.set || it.late.set;
+    return it;
+}
+
+static const char *list(const struct setting_names *it)
+{
+    return !it->set ? NULL : it->count == 0 ? "" : it->names[0];
+}
+
+TEST(early_and_late_filters_do_not_touch_each_other)
+{
+    static const struct {
+        const char *outer[2], *inner[2], *result[2];
+    } rows[] = {
+        {{NULL, NULL}, {NULL, NULL}, {NULL, NULL}},
+        {{"server", NULL}, {NULL, NULL}, {"server", NULL}},
+        {{"server", NULL}, {"location", NULL}, {"location", NULL}},
+        {{"server", NULL}, {"", NULL}, {"", NULL}},
+        {{"server", NULL}, {NULL, "directory"}, {"server", "directory"}},
+        {{"server", NULL}, {NULL, ""}, {"server", ""}},
+        {{"server", "directory"}, {NULL, ".htaccess"}, {"server", ".htaccess"}},
+        {{"server", "directory"}, {"location", NULL}, {"location", "directory"}},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct setting_filter outer = filter(rows[i].outer[0], rows[i].outer[1]);
+        struct setting_filter inner = filter(rows[i].inner[0], rows[i].inner[1]), out;
+
+        CASE("row %zu", i);
+        setting_merge_filter(&out, &outer, &inner, sizeof(out));
+        CHECK_EQ_STR(list(&out.early), rows[i].result[0]);
+        CHECK_EQ_STR(list(&out.late), rows[i].result[1]);
+        CHECK_EQ_INT(out.set, outer.set || inner.set);
+    }
+}

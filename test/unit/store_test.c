@@ -67,6 +67,20 @@ TEST(fuel_ends)
     CHECK_EQ_INT(wasm_store_report(f.store)->status, WASM_E_FUEL);
     CHECK_EQ_UINT(wasm_store_fuel_left(f.store), 0);
     CHECK_EQ_INT(fixture_call(&f, "f", 0, NULL), WASM_E_FUEL);
+    wasm_store_refuel(f.store);
+    CHECK_EQ_UINT(wasm_store_fuel_left(f.store), 1000);
+    CHECK_EQ_INT(fixture_call(&f, "f", 0, NULL), WASM_E_FUEL);
+    fixture_close(&f);
+}
+
+TEST(fuel_of_a_store_that_is_not_metered)
+{
+    fixture f;
+
+    REQUIRE(fixture_open(&f, MODULE_ROUNDS, NULL, NULL, 0, NULL));
+    wasm_store_refuel(f.store);
+    CHECK_EQ_UINT(wasm_store_fuel_left(f.store), WASM_FUEL_OFF);
+    CHECK_EQ_INT(fixture_call(&f, "f", 100000, NULL), WASM_OK);
     fixture_close(&f);
 }
 

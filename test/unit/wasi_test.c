@@ -308,6 +308,33 @@ TEST(stderr_without_the_grant)
     guest_close(&g);
 }
 
+/* A guest whose answers go another way: its stdin is at its end, its stdout is as its stderr. */
+TEST(a_process_without_a_message)
+{
+    const wasi_options options = {0};
+    fake_guest g;
+    uint32_t written, got = 1;
+    char byte;
+
+    REQUIRE(guest_open(&g));
+    g.grants.bits = GRANT_LOG;
+    g.exchange.read_body = NULL;
+    g.exchange.write_output = NULL;
+    g.body = "body";
+    g.body_left = 4;
+    REQUIRE(guest_begin(&g, &options, NULL));
+    CHECK_EQ_UINT(guest_read(&g, 0, &byte, 1, &got), WASI_SUCCESS);
+    CHECK_EQ_UINT(got, 0);
+    CHECK_EQ_UINT(guest_write(&g, 1, "out\nhalf", 8, &written), WASI_SUCCESS);
+    CHECK_EQ_UINT(written, 8);
+    CHECK_EQ_STR(g.log, "E:out\n");
+    wasi_flush(g.wasi);
+    CHECK_EQ_STR(g.log, "E:out\nE:half\n");
+    wasi_flush(g.wasi);
+    CHECK_EQ_UINT(g.log_length, strlen("E:out\nE:half\n"));
+    guest_close(&g);
+}
+
 TEST(terminals)
 {
     const wasi_options options = {.terminals = 2};

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * httpwasm_body_fuzz.c — http-wasm's host functions for bodies: any calls in any order.
+ * layers: httpwasm wasi
+ *
+ * Everything is in httpwasm_script.h. Memory and threads: see there.
+ */
+#include "httpwasm_script.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *const names[] = {"read_body", "write_body", "enable_features", NULL};
+
+    play(names, data, size);
+    return 0;
+}
