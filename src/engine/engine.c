@@ -122,9 +122,7 @@ static void describe(const wasm_module *module, wasm_externkind kind, uint32_t i
         desc->valtype = module->globals[index].type;
         desc->mutable_ = module->globals[index].mutable_;
         break;
-    case WASM_EXTERN_TAG:
-        desc->func = module->types[module->tags[index].type].func;
-        break;
+    case WASM_EXTERN_TAG: desc->func = module->types[module->tags[index].type].func; break;
     }
 }
 

@@ -331,8 +331,7 @@ static void memory_check(struct loader *loader, const struct plugin *plugin)
                               "the module %s begins with %" APR_UINT64_T_FMT
                               " bytes of memory, and WasmServeMemory allows %" APR_UINT64_T_FMT
                               "; set WasmServeMemory to at least %" APR_UINT64_T_FMT "K",
-                              plugin->module->path, need, cap,
-                              need / 1024 + (need % 1024 != 0)));
+                              plugin->module->path, need, cap, need / 1024 + (need % 1024 != 0)));
     }
 }
 
