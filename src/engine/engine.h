@@ -220,7 +220,15 @@ enum wasm_feature_bit {
      WASM_FEATURE(WASM_FEATURE_EXTENDED_CONST) | WASM_FEATURE(WASM_FEATURE_TAIL_CALL) |            \
      WASM_FEATURE(WASM_FEATURE_MULTI_MEMORY) | WASM_FEATURE(WASM_FEATURE_MEMORY64) |               \
      WASM_FEATURE(WASM_FEATURE_CUSTOM_PAGE_SIZES) | WASM_FEATURE(WASM_FEATURE_TYPED_REFERENCES) |  \
-     WASM_FEATURE(WASM_FEATURE_EXCEPTIONS))
+     WASM_FEATURE(WASM_FEATURE_EXCEPTIONS) | WASM_FEATURES_VECTORS |                               \
+     WASM_FEATURE(WASM_FEATURE_THREADS) | WASM_FEATURE(WASM_FEATURE_WIDE_ARITHMETIC))
+/* Vectors are kept as the machine keeps them, which has to be as in memory. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define WASM_FEATURES_VECTORS                                                                      \
+    (WASM_FEATURE(WASM_FEATURE_SIMD) | WASM_FEATURE(WASM_FEATURE_RELAXED_SIMD))
+#else
+#define WASM_FEATURES_VECTORS ((wasm_features)0)
+#endif
 /* "bulk-memory", the name toolchains use. NULL past the last bit. Static storage. */
 const char *wasm_feature_name(unsigned bit);
 

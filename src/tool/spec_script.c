@@ -12,6 +12,8 @@
  *          such a module would have imported is not as the script believes it to be, since it was
  *          not written to: from then on an assertion about that which does not hold counts as
  *          skipped as well. Every other deviation is a failure.
+ *          A proposal's scripts are written upon the specification of their day: what came into it
+ *          later is switched off for those that assert that it is refused (as_of()).
  * Memory:  The store is freed before the modules, both at the end of the script.
  * Threads: no shared state; the watchdog's thread interrupts what runs longer than a minute.
  */
@@ -58,7 +60,8 @@ typedef struct script {
     const char *source; /* "address.wast" */
     wasm_store *store;
     spectest host;
-    item *items; /* newest first */
+    wasm_features features; /* for its modules */
+    item *items;            /* newest first */
     item *current;
     registration *registrations;
     /* the command that runs */
@@ -161,6 +164,17 @@ static item *item_named(script *s, const char *name)
     return found;
 }
 
+/* The features of the specification that a script was written upon, by its folder. The threads
+ * proposal's has one table and one memory, each with limits of 32 bits. */
+static wasm_features as_of(const char *path)
+{
+    if (strstr(path, "/threads/") != NULL)
+        return WASM_FEATURES_SUPPORTED &
+               ~(WASM_FEATURE(WASM_FEATURE_REFERENCE_TYPES) | WASM_FEATURE(WASM_FEATURE_MEMORY64) |
+                 WASM_FEATURE(WASM_FEATURE_MULTI_MEMORY));
+    return WASM_FEATURES_SUPPORTED;
+}
+
 /* A FEATURE report's detail ends with "needs <feature>". False if it names none, or one that this
  * engine has: such a refusal is no reason to skip anything. */
 static bool skip_by_feature(const wasm_report *report, char *reason)
@@ -182,7 +196,7 @@ static bool skip_by_feature(const wasm_report *report, char *reason)
 static wasm_status load(script *s, wasm_module **out, char *reason, wasm_report *report)
 {
     const json_value *wasm = json_member(s->command, "wasm");
-    wasm_load_options options = {.tier = s->options->tier};
+    wasm_load_options options = {.features = s->features, .tier = s->options->tier};
     wasm_status status = WASM_E_USAGE;
     size_t length = 0;
 
@@ -202,7 +216,8 @@ static wasm_status load(script *s, wasm_module **out, char *reason, wasm_report 
     report->status = status;
     if (status == WASM_E_FEATURE && skip_by_feature(report, reason))
         return WASM_OK;
-    if (status == WASM_E_MULTIPLE_MEMORIES) { /* its text is the suite's, its meaning the same */
+    if (status == WASM_E_MULTIPLE_MEMORIES && /* its text is the suite's, its meaning the same */
+        !(WASM_FEATURES_SUPPORTED & WASM_FEATURE(WASM_FEATURE_MULTI_MEMORY))) {
         snprintf(reason, SPEC_REASON_SIZE, "needs %s",
                  wasm_feature_name(WASM_FEATURE_MULTI_MEMORY));
         return WASM_OK;
@@ -646,7 +661,12 @@ void spec_script_run(const char *path, const spec_options *options, spec_counts 
                      spec_skips *skips)
 {
     const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-    script s = {.options = options, .skips = skips, .source = name, .type = "script", .excuse = ""};
+    script s = {.options = options,
+                .skips = skips,
+                .source = name,
+                .features = as_of(path),
+                .type = "script",
+                .excuse = ""};
     json_document *document = NULL;
     char error[160];
     size_t length;

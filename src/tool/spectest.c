@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * spectest.c — print functions, four globals, two tables and a memory, as the README of the
- * specification's reference interpreter defines them.
+ * spectest.c — print functions, four globals, two tables and two memories, as the READMEs of the
+ * specification's reference interpreter define them.
  *
  * Memory: the objects are the store's; rows are constants. Threads: the store's.
  */
@@ -59,6 +59,7 @@ wasm_status spectest_new(wasm_store *store, spectest *out)
     const wasm_bounds table = {.min = 10, .max = 20, .has_max = true};
     const wasm_bounds table64 = {.min = 10, .max = 20, .has_max = true, .is_64 = true};
     const wasm_bounds memory = {.min = 1, .max = 2, .has_max = true};
+    const wasm_bounds shared = {.min = 1, .max = 2, .has_max = true, .shared = true};
     const struct {
         wasm_valtype type;
         wasm_value value;
@@ -79,6 +80,8 @@ wasm_status spectest_new(wasm_store *store, spectest *out)
         status = wasm_table_new(store, WASM_FUNCREF, &table64, &out->table64);
     if (status == WASM_OK)
         status = wasm_memory_new(store, &memory, &out->memory);
+    if (status == WASM_OK)
+        status = wasm_memory_new(store, &shared, &out->shared_memory);
     return status;
 }
 
@@ -97,9 +100,10 @@ bool spectest_export(const spectest *host, const char *name, size_t length, wasm
         {.kind = WASM_EXTERN_TABLE, .of.table = host->table},
         {.kind = WASM_EXTERN_TABLE, .of.table = host->table64},
         {.kind = WASM_EXTERN_MEMORY, .of.memory = host->memory},
+        {.kind = WASM_EXTERN_MEMORY, .of.memory = host->shared_memory},
     };
     static const char *const names[] = {"global_i32", "global_i64", "global_f32", "global_f64",
-                                        "table",      "table64",    "memory"};
+                                        "table",      "table64",    "memory",     "shared_memory"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (is(name, length, names[i])) {

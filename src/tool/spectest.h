@@ -12,7 +12,7 @@ typedef struct spectest {
     bool print; /* print functions write to stdout */
     wasm_global *global_i32, *global_i64, *global_f32, *global_f64;
     wasm_table *table, *table64;
-    wasm_memory *memory;
+    wasm_memory *memory, *shared_memory;
 } spectest;
 
 /* Fills *out with fresh objects of the store, whose data must be `out` itself. */

@@ -222,8 +222,8 @@ static void apply_signature(model *m, const char *sig)
     const char *middle = strchr(sig, ':');
     for (const char *c = sig; c < middle; c++)
         take(m, *c == 'V' ? 2 : 1);
-    if (middle[1] != '\0')
-        m->height += middle[1] == 'V' ? 2 : 1;
+    for (const char *c = middle + 1; *c != '\0'; c++)
+        m->height += *c == 'V' ? 2 : 1;
 }
 
 static wasm_status on_begin(void *baton, const validate_locals *locals, wasm_report *report)
@@ -266,8 +266,13 @@ static wasm_status on_op(void *baton, const validate_op *op, wasm_report *report
     }
     MUST(!m->dead && op->reachable && m->depth != 0);
     MUST(op->height == m->height);
-    if (row->imm == ISA_IMM_MEMARG)
+    if (row->imm == ISA_IMM_MEMARG || row->imm == ISA_IMM_MEMARG_LANE)
         MUST(op->index < m->module->memory_count && 1U << op->align <= row->width);
+    if (row->imm == ISA_IMM_LANE || row->imm == ISA_IMM_MEMARG_LANE)
+        MUST(op->value < 16U / row->width);
+    if (row->imm == ISA_IMM_LANES || row->imm == ISA_IMM_V128)
+        MUST(op->bytes >= m->module->bytes &&
+             op->bytes + 16 <= m->module->bytes + m->module->length);
     if (row->sig[0] == '*')
         apply_special(m, op);
     else

@@ -46,7 +46,6 @@ static const struct {
     {"01(01 7f)", WASM_E_TYPE_FORM, 11},
     {"01(01 60 01 6f)", WASM_E_UNEXPECTED_END, 14},
     {"01(01 60 01 7a 00)", WASM_E_VALUE_TYPE, 13},
-    {"01(01 60 01 7b 00)", WASM_E_FEATURE, 13},     /* v128 */
     {"01(01 60 01 64 7f 00)", WASM_E_REF_TYPE, 14}, /* no heap type */
     {"01(01 60 01 63 ff 7f 00)", WASM_E_REF_TYPE, 14},
     {"01(01 60 01 64 01 00)", WASM_E_UNKNOWN_TYPE, 14}, /* behind its own group */
@@ -64,20 +63,19 @@ static const struct {
     {"04(01 7f 00 00)", WASM_E_REF_TYPE, 11},
     {"04(01 40 01 70 00 00 d0 70 0b)", WASM_E_ZERO_BYTE, 12},
     {"04(01 40 00 70 00 00 d0 70)", WASM_E_UNEXPECTED_END, 18},
-    {"05(01 02 00)", WASM_E_FEATURE, 11}, /* shared */
     {"05(01 10 00)", WASM_E_LIMITS_FLAGS, 11},
     {"05(01 08 00)", WASM_E_UNEXPECTED_END, 13}, /* a page size */
     {"05(01 08 00 01)", WASM_E_PAGE_SIZE, 13},
     {"05(01 08 00 40)", WASM_E_PAGE_SIZE, 13},
     {"05(01 08 00 41)", WASM_E_PAGE_SIZE_BITS, 13},
-    {"05(01 0f 00 00 00)", WASM_E_FEATURE, 11},
     {"04(01 70 02 00)", WASM_E_LIMITS_FLAGS, 12},
     {"04(01 70 08 00 00)", WASM_E_LIMITS_FLAGS, 12},
     {"05(01 01 00)", WASM_E_UNEXPECTED_END, 13},
     {"06(01 7f 00 41 00)", WASM_E_UNEXPECTED_END, 15}, /* no end */
     {"06(01 7f 00 27 0b)", WASM_E_ILLEGAL_OPCODE, 13},
-    {"06(01 7f 00 fd 0c 0b)", WASM_E_FEATURE, 13},
-    {"0d(01 01 00)", WASM_E_ZERO_BYTE, 11}, /* a tag's attribute */
+    {"0d(01 01 00)", WASM_E_ZERO_BYTE, 11},               /* a tag's attribute */
+    {"06(01 7b 00 fd 0c 0b)", WASM_E_UNEXPECTED_END, 15}, /* not sixteen bytes */
+    {"06(01 7f 00 fe 03 01 0b)", WASM_E_ZERO_BYTE, 15},
     /* exports, segments, code */
     {"07(01 ('e') 05 00)", WASM_E_EXPORT_KIND, 13},
     {"09(01 08 00)", WASM_E_SEGMENT_FLAGS, 11},
@@ -260,6 +258,12 @@ TEST(a_feature_that_is_off_refuses_what_needs_it)
         {WASM_FEATURE_MEMORY64, "05(01 04 00)"},
         {WASM_FEATURE_MEMORY64, "02(01 ('m') ('t') 01 70 04 00)"},
         {WASM_FEATURE_CUSTOM_PAGE_SIZES, "05(01 08 00 10)"},
+        {WASM_FEATURE_SIMD, "01(01 60 01 7b 00)"},
+        {WASM_FEATURE_SIMD, "06(01 7f 00 fd 11 0b)"},
+        {WASM_FEATURE_RELAXED_SIMD, "06(01 7f 00 fd 80 02 0b)"},
+        {WASM_FEATURE_THREADS, "05(01 03 00 00)"},
+        {WASM_FEATURE_THREADS, "06(01 7f 00 fe 03 00 0b)"},
+        {WASM_FEATURE_WIDE_ARITHMETIC, "06(01 7f 00 fc 13 0b)"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         wasm_report report;

@@ -27,16 +27,16 @@ TEST(lookup_is_the_inverse_of_the_rows)
     CHECK_EQ_INT(isa_lookup(0xFC, 11), OP_MEMORY_FILL);
 }
 
-/* "ii:i" or "*": at most three operands and one result, of known letters. */
+/* "ii:i" or "*": at most four operands and two results, of known letters. */
 static bool good_signature(const char *sig)
 {
     if (strcmp(sig, "*") == 0)
         return true;
     size_t pops = strspn(sig, "iIfFVa");
-    if (pops > 3 || sig[pops] != ':')
+    if (pops > 4 || sig[pops] != ':')
         return false;
     size_t pushes = strspn(sig + pops + 1, "iIfFVa");
-    return pushes <= 1 && sig[pops + 1 + pushes] == '\0';
+    return pushes <= 2 && sig[pops + 1 + pushes] == '\0';
 }
 
 TEST(rows_are_well_formed)
@@ -63,16 +63,26 @@ TEST(rows_are_well_formed)
     CHECK_EQ_STR(isa_text(OP_COUNT), "?");
 }
 
-/* The width that the mnemonic says: "i64.load32_u" is 4 bytes, "f64.store" 8. */
+/* The width that the mnemonic says: "i64.load32_u" is 4 bytes, "f64.store" 8, "v128.load16x4_s" 8,
+ * "i32.atomic.rmw8.add_u" 1, a lane of "i16x8.extract_lane_s" 2. */
 static unsigned width_of_text(const char *text)
 {
-    const char *access = strstr(text, ".load");
-    access = access != NULL ? access + 5 : strstr(text, ".store");
+    static const char *const accesses[] = {".load", ".store", ".rmw", ".wait", ".notify"};
+    const char *access = NULL, *digits;
+    char *end;
+    if (strstr(text, "extract_lane") != NULL || strstr(text, "replace_lane") != NULL)
+        return 16 / (unsigned)strtoul(strchr(text, 'x') + 1, NULL, 10);
+    for (size_t i = 0; i < sizeof accesses / sizeof accesses[0] && access == NULL; i++)
+        access = strstr(text, accesses[i]);
     if (access == NULL)
         return 0;
-    access += *access == '.' ? 6 : 0;
-    return (unsigned)(*access == '\0' ? strtoul(text + 1, NULL, 10) : strtoul(access, NULL, 10)) /
-           8;
+    if (strcmp(access, ".notify") == 0)
+        return 4;
+    digits = access + strcspn(access + 1, ".0123456789") + 1;
+    if (*digits < '0' || *digits > '9') /* the whole type */
+        digits = text + 1;
+    unsigned width = (unsigned)strtoul(digits, &end, 10);
+    return (*end == 'x' ? width * (unsigned)strtoul(end + 1, NULL, 10) : width) / 8;
 }
 
 TEST(loads_and_stores_have_the_width_of_their_name)
@@ -82,16 +92,23 @@ TEST(loads_and_stores_have_the_width_of_their_name)
         const isa_row *row = isa_describe((isa_op)op);
         CASE("%s", row->text);
         CHECK_EQ_UINT(row->width, width_of_text(row->text));
-        CHECK((row->width != 0) == (row->imm == ISA_IMM_MEMARG));
+        bool lane = row->imm == ISA_IMM_LANE;
+        bool accesses = row->imm == ISA_IMM_MEMARG || row->imm == ISA_IMM_MEMARG_LANE;
+        CHECK((row->width != 0) == (accesses || lane));
+        CHECK(((row->flags & (ISA_LOAD | ISA_STORE)) != 0) == accesses);
         loads += (row->flags & ISA_LOAD) != 0;
         stores += (row->flags & ISA_STORE) != 0;
-        CHECK(((row->flags & ISA_LOAD) != 0) == (strstr(row->text, ".load") != NULL));
-        CHECK(((row->flags & ISA_STORE) != 0) == (strstr(row->text, ".store") != NULL));
-        if (row->width != 0)
+        bool atomic = strstr(row->text, "atomic.") != NULL && accesses;
+        bool both = strstr(row->text, ".rmw") != NULL;
+        bool store = strstr(row->text, ".store") != NULL || both;
+        CHECK(((row->flags & ISA_STORE) != 0) == store);
+        CHECK(((row->flags & ISA_LOAD) != 0) == (accesses && (!store || both)));
+        CHECK(((row->flags & ISA_ATOMIC) != 0) == atomic);
+        if (accesses)
             CHECK((row->flags & ISA_TRAPS) != 0);
     }
-    CHECK_EQ_UINT(loads, 14);
-    CHECK_EQ_UINT(stores, 9);
+    CHECK_EQ_UINT(loads, 14 + 17 + 59); /* scalar, vector, atomic */
+    CHECK_EQ_UINT(stores, 9 + 5 + 56);
 }
 
 TEST(flags_say_what_ends_code_and_what_is_constant)
@@ -108,7 +125,8 @@ TEST(flags_say_what_ends_code_and_what_is_constant)
                  " unreachable throw throw_ref br br_table return return_call return_call_indirect "
                  "return_call_ref");
     CHECK_EQ_STR(constants, " end global.get i32.const i64.const f32.const f64.const i32.add "
-                            "i32.sub i32.mul i64.add i64.sub i64.mul ref.null ref.func");
+                            "i32.sub i32.mul i64.add i64.sub i64.mul ref.null ref.func "
+                            "v128.const");
 }
 
 TEST(later_codes_name_their_feature)
@@ -125,12 +143,10 @@ TEST(later_codes_name_their_feature)
         {0, 0x27, WASM_FEATURE_COUNT},
         {0xFB, 0, WASM_FEATURE_GC},
         {0xFB, 31, WASM_FEATURE_COUNT},
-        {0xFC, 19, WASM_FEATURE_WIDE_ARITHMETIC},
         {0xFC, 18, WASM_FEATURE_COUNT},
-        {0xFD, 0x0C, WASM_FEATURE_SIMD},
-        {0xFD, 0x100, WASM_FEATURE_RELAXED_SIMD},
+        {0xFD, 0x9A, WASM_FEATURE_SIMD}, /* of these, some were never given */
         {0xFD, 0x114, WASM_FEATURE_COUNT},
-        {0xFE, 0x03, WASM_FEATURE_THREADS},
+        {0xFE, 0x04, WASM_FEATURE_THREADS},
         {0xFE, 0x4F, WASM_FEATURE_COUNT},
         {0xFD, UINT32_MAX, WASM_FEATURE_COUNT},
     };

@@ -198,7 +198,36 @@ static const struct {
     {PLAIN("00 41 00 13 00 00 0b"), WASM_OK, ""},
     {PLAIN("00 41 00 13 00 01 0b"), WASM_E_TYPE_MISMATCH, "table 1 holds externref"},
     {PLAIN("00 41 00 41 00 13 01 00 0b"), WASM_E_TYPE_MISMATCH, "return_call_indirect of a"},
-    {PLAIN("00 fd 80 02 0b"), WASM_E_FEATURE, "opcode 0xfd 256 needs relaxed-simd"},
+    {PLAIN("00 fd 9a 01 0b"), WASM_E_ILLEGAL_OPCODE, "opcode 0xfd 154"},
+    {PLAIN("00 fd 94 02 0b"), WASM_E_ILLEGAL_OPCODE, "opcode 0xfd 276"},
+    /* vectors: lanes, operands, alignment */
+    {PLAIN("01 01 7b 20 00 20 00 fd 0d 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 1f 1a 0b"),
+     WASM_OK, ""},
+    {PLAIN("01 01 7b 20 00 20 00 fd 0d 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 20 1a 0b"),
+     WASM_E_LANE, "lane 32 for i8x16.shuffle, where there are 32"},
+    {PLAIN("01 01 7b 20 00 fd 16 0f 1a 0b"), WASM_OK, ""},
+    {PLAIN("01 01 7b 20 00 fd 16 10 1a 0b"), WASM_E_LANE, "lane 16 for i8x16.extract_lane_u"},
+    {PLAIN("01 01 7b 20 00 fd 21 02 1a 0b"), WASM_E_LANE, "lane 2 for f64x2.extract_lane"},
+    {PLAIN("01 01 7b 20 00 41 00 fd 1a 08 1a 0b"), WASM_E_LANE, "lane 8 for i16x8.replace_lane"},
+    {PLAIN("01 01 7b 20 00 42 00 fd 1c 00 1a 0b"), WASM_E_TYPE_MISMATCH, "expects i32, found i64"},
+    {PLAIN("01 01 7b 41 00 20 00 fd 57 03 00 01 1a 0b"), WASM_OK, ""},
+    {PLAIN("01 01 7b 41 00 20 00 fd 57 03 00 02 1a 0b"), WASM_E_LANE, "v128.load64_lane"},
+    {PLAIN("01 01 7b 41 00 20 00 fd 58 01 00 00 0b"), WASM_E_ALIGNMENT, "v128.store8_lane"},
+    {PLAIN("00 41 00 fd 00 04 00 1a 0b"), WASM_OK, ""},
+    {PLAIN("00 41 00 fd 00 05 00 1a 0b"), WASM_E_ALIGNMENT, "2^5 bytes for v128.load"},
+    {PLAIN("01 01 7b 20 00 41 00 41 01 1b 1a 0b"), WASM_E_TYPE_MISMATCH, "select of v128 and i32"},
+    {PLAIN("01 01 7b 20 00 20 00 41 01 1b 1a 0b"), WASM_OK, ""},
+    /* threads: the alignment is the width */
+    {PLAIN("00 41 00 fe 10 02 00 1a 0b"), WASM_OK, ""},
+    {PLAIN("00 41 00 fe 10 01 00 1a 0b"), WASM_E_ATOMIC_ALIGNMENT, "i32.atomic.load"},
+    {PLAIN("00 41 00 fe 10 03 00 1a 0b"), WASM_E_ALIGNMENT, "i32.atomic.load"},
+    {PLAIN("00 fe 03 00 0b"), WASM_OK, ""},
+    {PLAIN("00 fe 03 01 0b"), WASM_E_ZERO_BYTE, "0x01"},
+    {PLAIN("00 41 00 41 00 42 00 fe 01 02 00 1a 0b"), WASM_OK, ""},
+    /* wide arithmetic: two results */
+    {PLAIN("00 42 00 42 00 42 00 42 00 fc 13 1a 1a 0b"), WASM_OK, ""},
+    {PLAIN("00 42 00 42 00 42 00 fc 13 1a 1a 0b"), WASM_E_TYPE_MISMATCH, "the stack is empty"},
+    {PLAIN("00 42 00 42 00 fc 16 1a 0b"), WASM_E_TYPE_MISMATCH, "left over"},
 };
 
 TEST(verdicts_on_bodies)
@@ -239,6 +268,10 @@ static const struct {
     {"05(01 04 00) 0b(01 00 41 00 0b 00)", WASM_E_TYPE_MISMATCH, 19},
     {"05(01 04 00) 0b(01 00 42 00 0b 00)", WASM_OK, 0},
     {"04(01 70 04 00) 09(01 00 41 00 0b 00)", WASM_E_TYPE_MISMATCH, 20},
+    {"05(01 02 00)", WASM_E_SHARED_MAXIMUM, 11},
+    {"05(01 03 00 01)", WASM_OK, 0},
+    {"06(01 7b 00 fd 0c 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 0b)", WASM_OK, 0},
+    {"06(01 7b 00 41 00 fd 11 0b)", WASM_E_CONST_EXPR, 15},
     {"06(01 7f 00 42 00 0b)", WASM_E_TYPE_MISMATCH, 15},
     {"06(01 7f 00 0b)", WASM_E_TYPE_MISMATCH, 13},
     {"06(01 7f 00 41 00 41 00 0b)", WASM_E_TYPE_MISMATCH, 17},
@@ -378,10 +411,12 @@ static wasm_status record_op(void *baton, const validate_op *op, wasm_report *re
         record(r, " %u %u", (unsigned)op->index, (unsigned)op->index2);
     if (op->value != 0)
         record(r, " =%llx", (unsigned long long)op->value);
-    if (isa_describe(op->op)->imm == ISA_IMM_MEMARG)
+    if (isa_describe(op->op)->width != 0 && isa_describe(op->op)->imm != ISA_IMM_LANE)
         record(r, " @%llu 2^%u", (unsigned long long)op->mem_offset, (unsigned)op->align);
     for (uint32_t i = 0; i < op->label_count; i++)
         record(r, " ->%u", (unsigned)op->labels[i]);
+    if (op->bytes != NULL)
+        record(r, " %02x..%02x", op->bytes[0], op->bytes[15]);
     record(r, "\n");
     return WASM_OK;
 }
@@ -400,6 +435,24 @@ static const struct {
      "0 i64.const =ffffffffffffffff\n1 drop :i64\n"
      "0 f32.const =7fa00001\n1 drop :f32\n"
      "0 f64.const =7ff4000000000001\n1 drop :f64\n"
+     "0 end [0->0]\n"},
+    /* a vector counts two; constants and lanes stand in the file */
+    {PLAIN("01 01 7b fd 0c 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 22 00 20 00"
+           "fd 0d 10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d 1e 1f fd 15 0e 41 00 20 00"
+           "fd 59 01 02 07 1a 0b"),
+     "func 2: v128\n"
+     "0 v128.const 00..0f\n"
+     "2 local.tee :v128\n"
+     "2 local.get :v128\n"
+     "4 i8x16.shuffle 10..1f\n"
+     "2 i8x16.extract_lane_s =e\n"
+     "1 i32.const\n"
+     "2 local.get :v128\n"
+     "4 v128.store16_lane =7 @2 2^1\n"
+     "1 drop :i32\n"
+     "0 end [0->0]\n"},
+    {PLAIN("00 42 01 42 02 fc 15 1a 1a 0b"),
+     "func 2:\n0 i64.const =1\n1 i64.const =2\n2 i64.mul_wide_s\n2 drop :i64\n1 drop :i64\n"
      "0 end [0->0]\n"},
     /* what cannot be reached is not told, nor are blocks inside it */
     {PLAIN("00 02 40 0c 00 41 00 02 40 01 0b 1a 0b 01 0b"), "func 2:\n"

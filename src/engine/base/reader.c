@@ -32,6 +32,15 @@ wasm_status reader_u64le(reader *r, uint64_t *out)
     return WASM_OK;
 }
 
+wasm_status reader_bytes(reader *r, size_t length, const uint8_t **out)
+{
+    if (reader_left(r) < length)
+        return WASM_E_UNEXPECTED_END;
+    *out = r->next;
+    r->next += length;
+    return WASM_OK;
+}
+
 /* An unsigned number of `bits` bits, zero-extended. */
 static wasm_status leb_unsigned(reader *r, unsigned bits, uint64_t *out)
 {

@@ -37,6 +37,8 @@ static inline wasm_status reader_u8(reader *r, uint8_t *out)
 }
 wasm_status reader_u32le(reader *r, uint32_t *out);
 wasm_status reader_u64le(reader *r, uint64_t *out);
+/* `length` bytes where they stand. */
+wasm_status reader_bytes(reader *r, size_t length, const uint8_t **out);
 
 /* LEB128 (§5.2.2). LEB_TOO_LONG: more bytes than the width needs; LEB_TOO_LARGE: bits beyond the
  * width are not zero, or not the sign. */

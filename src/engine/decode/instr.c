@@ -122,6 +122,31 @@ static wasm_status instr_type_table(cursor *c, instr *out)
     return cursor_need(c, WASM_FEATURE_REFERENCE_TYPES, offset, "a table index in call_indirect");
 }
 
+static wasm_status instr_lane(cursor *c, instr *out)
+{
+    uint8_t lane;
+    TRY(cursor_u8(c, &lane, "a lane"));
+    out->value = lane;
+    return WASM_OK;
+}
+
+static wasm_status instr_memarg_lane(cursor *c, instr *out)
+{
+    TRY(instr_memarg(c, out));
+    return instr_lane(c, out);
+}
+
+/* atomic.fence: a byte for the memory orders that there may be one day. */
+static wasm_status instr_zero(cursor *c)
+{
+    uint64_t offset = reader_offset(&c->r);
+    uint8_t byte;
+    TRY(cursor_u8(c, &byte, "a zero byte"));
+    if (byte != 0)
+        return cursor_fail(c, WASM_E_ZERO_BYTE, offset, "0x%02x", byte);
+    return WASM_OK;
+}
+
 static wasm_status instr_constant(cursor *c, isa_imm imm, instr *out)
 {
     int32_t i32 = 0;
@@ -173,6 +198,11 @@ static wasm_status instr_immediates(cursor *c, isa_imm imm, instr *out)
     case ISA_IMM_TYPE: return cursor_u32(c, &out->index, "a type index");
     case ISA_IMM_HEAP_TYPE: return cursor_heaptype(c, &out->type);
     case ISA_IMM_TYPES: return instr_types(c, out);
+    case ISA_IMM_MEMARG_LANE: return instr_memarg_lane(c, out);
+    case ISA_IMM_LANE: return instr_lane(c, out);
+    case ISA_IMM_LANES: return cursor_check(c, reader_bytes(&c->r, 16, &out->bytes), "lanes");
+    case ISA_IMM_V128: return cursor_check(c, reader_bytes(&c->r, 16, &out->bytes), "a constant");
+    case ISA_IMM_ZERO: return instr_zero(c);
     case ISA_IMM_COUNT: break;
     }
     return WASM_E_USAGE;
@@ -217,6 +247,7 @@ wasm_status instr_next(cursor *c, instr *out)
     out->offset = offset;
     out->index = out->index2 = out->align = out->count = 0;
     out->value = out->mem_offset = 0;
+    out->bytes = NULL;
     out->type = 0;
     TRY(cursor_need(c, row->feature, offset, row->text));
     return instr_immediates(c, (isa_imm)row->imm, out);
@@ -243,14 +274,23 @@ static void print_heap_type(wasm_valtype type, char *buf, size_t size)
     (void)snprintf(buf, size, " %.*s", (int)strlen(text.text) - 6, text.text + 5); /* "(ref …)" */
 }
 
+/* Sixteen bytes, as numbers or as the text format has vectors. */
+static void print_bytes(const uint8_t *bytes, bool vector, char *rest, size_t size)
+{
+    size_t at = vector ? (size_t)snprintf(rest, size, " i8x16") : 0;
+    for (unsigned i = 0; i < 16 && at < size; i++)
+        at += (size_t)snprintf(rest + at, size - at, vector ? " 0x%02x" : " %u", bytes[i]);
+}
+
 char *instr_print(const instr *in, char *buf, size_t size)
 {
-    char rest[96] = "";
+    char rest[104] = "";
     double number;
     float single;
     uint32_t bits = (uint32_t)in->value;
     switch ((isa_imm)isa_describe(in->op)->imm) {
     case ISA_IMM_NONE:
+    case ISA_IMM_ZERO:
     case ISA_IMM_COUNT: break;
     case ISA_IMM_BLOCK:
         if (in->index != INSTR_NO_TYPE)
@@ -284,6 +324,13 @@ char *instr_print(const instr *in, char *buf, size_t size)
         (void)snprintf(rest, sizeof rest, " offset=%" PRIu64 " align=%" PRIu64, in->mem_offset,
                        (uint64_t)1 << in->align);
         break;
+    case ISA_IMM_MEMARG_LANE:
+        (void)snprintf(rest, sizeof rest, " offset=%" PRIu64 " align=%" PRIu64 " %u",
+                       in->mem_offset, (uint64_t)1 << in->align, (unsigned)in->value);
+        break;
+    case ISA_IMM_LANE: (void)snprintf(rest, sizeof rest, " %u", (unsigned)in->value); break;
+    case ISA_IMM_LANES: print_bytes(in->bytes, false, rest, sizeof rest); break;
+    case ISA_IMM_V128: print_bytes(in->bytes, true, rest, sizeof rest); break;
     case ISA_IMM_I32: (void)snprintf(rest, sizeof rest, " 0x%" PRIx32, bits); break;
     case ISA_IMM_I64: (void)snprintf(rest, sizeof rest, " 0x%" PRIx64, in->value); break;
     case ISA_IMM_F32:

@@ -21,13 +21,14 @@ typedef struct instr {
     uint64_t offset; /* of the opcode in the file */
     uint32_t index;  /* the only or first index; BLOCK: the type index, or INSTR_NO_TYPE */
     uint32_t index2; /* the second index */
-    uint64_t value;  /* I32 (zero-extended), I64, F32 and F64 bits */
+    uint64_t value;  /* I32 (zero-extended), I64, F32 and F64 bits; a lane */
     uint64_t mem_offset;
-    uint32_t align;    /* log2 */
-    wasm_valtype type; /* BLOCK without a type index: its result, 0 for none; HEAP_TYPE: the
-                          nullable reference to it */
-    uint32_t count;    /* LABELS: without the default; TYPES; TRY_TABLE: clauses */
-    cursor items;      /* LABELS: count + 1 labels; TYPES: count value types; TRY_TABLE: clauses */
+    uint32_t align;       /* log2 */
+    const uint8_t *bytes; /* V128, LANES: sixteen, where they stand in the file */
+    wasm_valtype type;    /* BLOCK without a type index: its result, 0 for none; HEAP_TYPE: the
+                             nullable reference to it */
+    uint32_t count;       /* LABELS: without the default; TYPES; TRY_TABLE: clauses */
+    cursor items; /* LABELS: count + 1 labels; TYPES: count value types; TRY_TABLE: clauses */
 } instr;
 
 /* A clause of try_table: where to go with an exception of this tag. */

@@ -11,8 +11,8 @@
  *                 many targets, and its code for this one is good.
  *
  *          What is hot lives in registers: pc, fp, the base and length of memory 0, and the
- *          accumulators `acc` (i32, i64, references), `acc_f32` and `acc_f64`. Every instruction
- *          with a result leaves it in the accumulator of its class, whether it writes a slot or
+ *          accumulators `acc` (i32, i64, references), `acc_f32`, `acc_f64` and `acc_v128`. Every
+ * instruction with a result leaves it in the accumulator of its class, whether it writes a slot or
  *          not; only moves (COPY, CONST) and instructions without a result leave the accumulators
  *          alone.
  *
@@ -37,7 +37,7 @@
 #include <string.h>
 
 #include "interp_impl.h"
-#include "interp_numeric.h"
+#include "interp_vector.h"
 
 #define LIKELY(condition)   __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
@@ -131,12 +131,13 @@ static inline const icode *code_in(uint64_t slot)
 
 #define PARAMETERS                                                                                 \
     const icode *pc, uint64_t *fp, uint8_t *base, uint64_t length, uint64_t acc, machine *m,       \
-        double acc_f64, float acc_f32
+        double acc_f64, float acc_f32, v128 acc_v128
 typedef wasm_status (*handler_fn)(PARAMETERS);
 
 #define HANDLER(name) static wasm_status H_##name(PARAMETERS)
 #define JUMP(function)                                                                             \
-    __attribute__((musttail)) return (function)(pc, fp, base, length, acc, m, acc_f64, acc_f32)
+    __attribute__((musttail)) return (function)(pc, fp, base, length, acc, m, acc_f64, acc_f32,    \
+                                                acc_v128)
 #define DISPATCH()   JUMP((handler_fn)(uintptr_t)pc->handler)
 #define GO(name)     JUMP(H_##name)
 #define STOP(status) return stop(m, m->instance, fp, pc, (status))
@@ -161,6 +162,7 @@ static const icode far_stub[ICODE_CALL_WORDS + 1] = {
 /* Handlers have the parameters whether they want them or not. */
 #pragma clang diagnostic ignored "-Wunused-parameter"
 #include "execute_handlers.inc.h"
+#include "execute_vector.inc.h"
 
 static wasm_status start(machine *m, const icode *pc, uint64_t *fp, uint32_t return_slot)
 {
@@ -169,7 +171,7 @@ static wasm_status start(machine *m, const icode *pc, uint64_t *fp, uint32_t ret
 
     fp[return_slot] = slot_of(exit_stub);
     RELOAD();
-    return ((handler_fn)(uintptr_t)pc->handler)(pc, fp, base, length, 0, m, 0, 0);
+    return ((handler_fn)(uintptr_t)pc->handler)(pc, fp, base, length, 0, m, 0, 0, (v128){0});
 }
 
 const void *const *interp_handlers(void)
@@ -215,6 +217,7 @@ static wasm_status execute(machine *enter, const icode *pc, uint64_t *fp, uint32
     uint64_t acc = 0;
     double acc_f64 = 0;
     float acc_f32 = 0;
+    v128 acc_v128 = {0};
     wasm_status status;
 
     if (handlers) {
@@ -227,6 +230,7 @@ static wasm_status execute(machine *enter, const icode *pc, uint64_t *fp, uint32
     DISPATCH();
 
 #include "execute_handlers.inc.h"
+#include "execute_vector.inc.h"
 
 stopped:
     return stop(enter, m->instance, fp, pc, status);

@@ -13,18 +13,21 @@
 #define F3 (pc[1].u16[3])
 #define FI (pc[1].u32[1])
 
-#define TYPE_I32    uint32_t
-#define TYPE_I64    uint64_t
-#define TYPE_F32    float
-#define TYPE_F64    double
-#define SLOT_I32(i) ((uint32_t)fp[i])
-#define SLOT_I64(i) (fp[i])
-#define SLOT_F32(i) bits_f32((uint32_t)fp[i])
-#define SLOT_F64(i) bits_f64(fp[i])
-#define ACC_I32     ((uint32_t)acc)
-#define ACC_I64     acc
-#define ACC_F32     acc_f32
-#define ACC_F64     acc_f64
+#define TYPE_I32     uint32_t
+#define TYPE_I64     uint64_t
+#define TYPE_F32     float
+#define TYPE_F64     double
+#define TYPE_V128    v128
+#define SLOT_I32(i)  ((uint32_t)fp[i])
+#define SLOT_I64(i)  (fp[i])
+#define SLOT_F32(i)  bits_f32((uint32_t)fp[i])
+#define SLOT_F64(i)  bits_f64(fp[i])
+#define SLOT_V128(i) vector_read(fp + (i))
+#define ACC_I32      ((uint32_t)acc)
+#define ACC_I64      acc
+#define ACC_F32      acc_f32
+#define ACC_F64      acc_f64
+#define ACC_V128     acc_v128
 /* Immediates beside the slots of word 1 … */
 #define IMM_I32       FI
 #define IMM_I64       ((uint64_t)(int64_t)pc[1].i32[1])
@@ -34,11 +37,17 @@
 #define IMM_WORDS_I64 2
 #define IMM_WORDS_F32 2
 #define IMM_WORDS_F64 3
-/* … and those of word 2. */
-#define WIDE_I32 ((uint32_t)pc[2].u64)
-#define WIDE_I64 (pc[2].u64)
-#define WIDE_F32 bits_f32((uint32_t)pc[2].u64)
-#define WIDE_F64 bits_f64(pc[2].u64)
+/* … and those from word 2 on. */
+#define WIDE_I32        ((uint32_t)pc[2].u64)
+#define WIDE_I64        (pc[2].u64)
+#define WIDE_F32        bits_f32((uint32_t)pc[2].u64)
+#define WIDE_F64        bits_f64(pc[2].u64)
+#define WIDE_V128       vector_read(&pc[2].u64)
+#define WIDE_WORDS_I32  3
+#define WIDE_WORDS_I64  3
+#define WIDE_WORDS_F32  3
+#define WIDE_WORDS_F64  3
+#define WIDE_WORDS_V128 4
 
 #define LEAVE_I32(value) acc = (uint32_t)(value)
 #define LEAVE_I64(value) acc = (uint64_t)(value)
@@ -204,7 +213,7 @@
 #define STORES(id, in, type, expr, from, address)                                                  \
     STORE_ONE(id##_##from##_S, in, type, expr, address, SLOT_##in(F1), 2)                          \
     STORE_ONE(id##_##from##_A, in, type, expr, address, ACC_##in, 2)                               \
-    STORE_ONE(id##_##from##_I, in, type, expr, address, WIDE_##in, 3)
+    STORE_ONE(id##_##from##_I, in, type, expr, address, WIDE_##in, WIDE_WORDS_##in)
 
 /* ---- calls ----------------------------------------------------------------------------------- */
 

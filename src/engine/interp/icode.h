@@ -10,6 +10,7 @@
  *   word 2:  what does not fit: 64-bit immediates, the function to be called, two indices, the
  *            offset of a load or store whose address is a slot plus an immediate, has 64 bits, or
  *            is in another memory than the first
+ *   word 3:  the second half of a vector or of the lanes of a shuffle, which begin in word 2
  *
  * Which fields an instruction has is its layout, named in icode.def and icode_each.def. i64
  * immediates in u32[1] are sign-extended; f64 immediates, and those of fused compare-and-branch and
@@ -75,7 +76,16 @@ enum icode_form {
     FORM_STORE_WSS = 11,
     FORM_STORE_WSA = 12,
     FORM_STORE_WAS = 13,
-    FORM_STORE_M = 14
+    FORM_STORE_M = 14,
+    /* VECTOR_C, VECTOR_N, VECTOR_REPLACE; VECTOR_3; shifts have FORM_SS to FORM_AI. */
+    FORM_VECTOR_SS = 0,
+    FORM_VECTOR_AS = 1,
+    FORM_VECTOR_SA = 2,
+    FORM_VECTOR_AA = 3,
+    FORM_VECTOR_SSS = 0,
+    FORM_VECTOR_ASS = 1,
+    FORM_VECTOR_SSA = 2,
+    FORM_EXTRACT_DEST_A = 1
 };
 _Static_assert(IC_I32_ADD_AI_A - IC_I32_ADD_SS_S == FORM_AI + FORM_C_DEST_A, "order of ALU_C");
 _Static_assert(IC_I32_SUB_IA_A - IC_I32_SUB_SS_S == FORM_IA + FORM_N_DEST_A, "order of ALU_N");
@@ -94,6 +104,15 @@ _Static_assert(IC_I32_LOAD_M_S - IC_I32_LOAD_S_S == FORM_LOAD_M, "order of LOAD"
 _Static_assert(IC_I32_STORE_SIS - IC_I32_STORE_S_S == FORM_STORE_SIS, "order of STORE");
 _Static_assert(IC_I32_STORE_WA_S - IC_I32_STORE_S_S == FORM_STORE_WAS, "order of STORE");
 _Static_assert(IC_I32_STORE_M_S - IC_I32_STORE_S_S == FORM_STORE_M, "order of STORE");
+_Static_assert(IC_I8X16_SUB_SA - IC_I8X16_SUB_SS == FORM_VECTOR_SA, "order of VECTOR_N");
+_Static_assert(IC_V128_BITSELECT_SSA - IC_V128_BITSELECT_SSS == FORM_VECTOR_SSA, "of VECTOR_3");
+_Static_assert(IC_I32X4_SHL_AI - IC_I32X4_SHL_SS == FORM_AI, "order of VECTOR_SHIFT");
+_Static_assert(IC_I32X4_REPLACE_LANE_AA - IC_I32X4_REPLACE_LANE_SS == FORM_VECTOR_AA, "of REPLACE");
+_Static_assert(IC_V128_LOAD_AI - IC_V128_LOAD_S == FORM_SUM_AI, "order of VECTOR_LOAD");
+_Static_assert(IC_I8X16_SWIZZLE_FAST_SA - IC_I8X16_SWIZZLE_FAST_SS == FORM_VECTOR_SA &&
+                   IC_I8X16_SHUFFLE_FAST_SA - IC_I8X16_SHUFFLE_FAST_SS == FORM_VECTOR_SA &&
+                   IC_I8X16_SHUFFLE_ONE_A - IC_I8X16_SHUFFLE_ONE_S == FORM_A,
+               "order of the shuffles");
 
 #define ICODE_CALL_WORDS 3 /* of every call: where a return goes on */
 

@@ -11,13 +11,17 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "interp_impl.h"
+#include "isa.h"
 
 /* Operand lists are strings of these: d a b c u16[0..3] as slots; A accumulator; i u32[1] as
  * immediate, or word 2 where that of an f64 is; w word 2 as immediate; o u32[1], p u16[3], O word 2
  * as memory offset; n u32[1] as number; x both halves of word 2 as indices; f the function in
- * word 2; t branch target; T table of targets; C cost; F what ENTER says of the frame. */
+ * word 2; t branch target; T table of targets; C cost; F what ENTER says of the frame. Of vectors:
+ * e l u16[2], u16[3] as lane; v V u16[0], u16[1] of word 2 as slot and lane; L u16[0] of word 2 as
+ * lane; h words 2 and 3 as bytes; q what ACCESS executes. */
 typedef struct layout {
     const char *operands;
     uint8_t words;
@@ -102,6 +106,33 @@ typedef struct layout {
 #define LAYOUT_SLOT_IMM64   "dw", 3
 #define LAYOUT_SLOT_INDEX   "dn", 2
 #define LAYOUT_SLOT_INDEX2  "dx", 3
+#define LAYOUT_VECTOR_S     "d=a", 2
+#define LAYOUT_VECTOR_A     "d=A", 2
+#define LAYOUT_VECTOR_SS    "d=ab", 2
+#define LAYOUT_VECTOR_AS    "d=Ab", 2
+#define LAYOUT_VECTOR_SA    "d=aA", 2
+#define LAYOUT_VECTOR_SI    "d=ai", 2
+#define LAYOUT_VECTOR_AI    "d=Ai", 2
+#define LAYOUT_VECTOR_SSS   "d=abc", 2
+#define LAYOUT_VECTOR_ASS   "d=Abc", 2
+#define LAYOUT_VECTOR_SSA   "d=abA", 2
+#define LAYOUT_EXTRACT      "d=ae", 2
+#define LAYOUT_EXTRACT_A    "A=ae", 2
+#define LAYOUT_REPLACE_SS   "d=abl", 2
+#define LAYOUT_REPLACE_AS   "d=Abl", 2
+#define LAYOUT_REPLACE_SA   "d=aAl", 2
+#define LAYOUT_REPLACE_AA   "d=AAl", 2
+#define LAYOUT_LOAD_LANE    "d=aovV", 3
+#define LAYOUT_STORE_LANE   "doaL", 3
+#define LAYOUT_SHUFFLE_SS   "d=abh", 4
+#define LAYOUT_SHUFFLE_AS   "d=Abh", 4
+#define LAYOUT_SHUFFLE_SA   "d=aAh", 4
+#define LAYOUT_SHUFFLE_S    "d=ah", 4
+#define LAYOUT_SHUFFLE_A    "d=Ah", 4
+#define LAYOUT_SLOT_IMM128  "dh", 4
+#define LAYOUT_SLOTS3       "dab", 2
+#define LAYOUT_SLOTS5       "dabcv", 3
+#define LAYOUT_ACCESS       "dqO", 3
 
 static const layout layouts[IC_COUNT] = {
 #define EACH(id, form, text, how, class) [IC_##id##_##form] = {LAYOUT_##how},
@@ -115,12 +146,13 @@ static const char *const names[IC_COUNT] = {
 #include "icode_each.def"
 };
 
-/* Forms whose immediate is a word of its own. */
+/* Forms whose immediate is a word of its own, or two. */
 static const uint8_t wide[IC_COUNT] = {
 #define WIDE_I32                         0
 #define WIDE_I64                         0
 #define WIDE_F32                         0
 #define WIDE_F64                         1
+#define WIDE_V128                        2
 #define EACH(id, form, text, how, class) [IC_##id##_##form] = WIDE_##class,
 #define EACH_PLAIN(id, text, how)        [IC_##id] = 0,
 #include "icode_each.def"
@@ -155,8 +187,17 @@ static void put(text *t, const char *format, ...)
     t->left -= (size_t)n;
 }
 
+static void put_bytes(text *t, const icode *words)
+{
+    uint8_t bytes[16];
+
+    memcpy(bytes, words, sizeof bytes);
+    for (unsigned i = 0; i < sizeof bytes; i++)
+        put(t, "%s%02x", i == 0 ? " #" : i % 4 == 0 ? "_" : "", bytes[i]);
+}
+
 /* One operand; returns how many words it adds to the instruction. */
-static uint32_t put_operand(text *t, char kind, const icode *pc, uint32_t position, bool is_wide)
+static uint32_t put_operand(text *t, char kind, const icode *pc, uint32_t position, unsigned width)
 {
     switch (kind) {
     case '=': put(t, " ="); return 0;
@@ -165,8 +206,22 @@ static uint32_t put_operand(text *t, char kind, const icode *pc, uint32_t positi
     case 'b': put(t, " r%u", pc[1].u16[2]); return 0;
     case 'c': put(t, " r%u", pc[1].u16[3]); return 0;
     case 'A': put(t, " acc"); return 0;
-    case 'i': put(t, " #0x%" PRIx64, is_wide ? pc[2].u64 : pc[1].u32[1]); return is_wide;
-    case 'w': put(t, " #0x%" PRIx64, pc[2].u64); return 0;
+    case 'i': put(t, " #0x%" PRIx64, width == 1 ? pc[2].u64 : pc[1].u32[1]); return width == 1;
+    case 'w':
+        if (width == 2)
+            put_bytes(t, pc + 2);
+        else
+            put(t, " #0x%" PRIx64, pc[2].u64);
+        return width == 2;
+    case 'e': put(t, " lane %u", pc[1].u16[2]); return 0;
+    case 'l': put(t, " lane %u", pc[1].u16[3]); return 0;
+    case 'v': put(t, " r%u", pc[2].u16[0]); return 0;
+    case 'V': put(t, " lane %u", pc[2].u16[1]); return 0;
+    case 'L': put(t, " lane %u", pc[2].u16[0]); return 0;
+    case 'h': put_bytes(t, pc + 2); return 0;
+    case 'q':
+        put(t, " %s memory %u lane %u", isa_text((isa_op)pc[1].u16[1]), pc[1].u16[2], pc[1].u16[3]);
+        return 0;
     case 'o': put(t, " +%u", pc[1].u32[1]); return 0;
     case 'O': put(t, " +%" PRIu64, pc[2].u64); return 0;
     case 'p': put(t, " +%u", pc[1].u16[3]); return 0;

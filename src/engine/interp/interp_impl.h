@@ -103,6 +103,9 @@ typedef struct interp_place {
     const icode *pc; /* the instruction that fails, or the call that has not returned */
 } interp_place;
 
+/* ACCESS: executes the instruction at `pc` with its operands, whose result goes over the first. */
+wasm_status interp_access(const wasm_instance *instance, const icode *pc, uint64_t *operands);
+
 /* Records what stopped the guest at `pc` of the frame `fp` and who called it. Returns status. */
 wasm_status interp_unwind(wasm_store *store, wasm_instance *instance, uint64_t *fp, const icode *pc,
                           wasm_status status);

@@ -14,6 +14,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -107,6 +108,19 @@ static inline float float_copysign32(float x, float y)
 static inline double float_copysign64(double x, double y)
 {
     return bits_f64((f64_bits(x) & ~F64_SIGN) | (f64_bits(y) & F64_SIGN));
+}
+
+/* The 128 bits of a product, the lower half first. */
+static inline void wide_product(uint64_t out[2], uint64_t x, uint64_t y, bool is_signed)
+{
+    const unsigned __int128 product = (unsigned __int128)x * y;
+    uint64_t high = (uint64_t)(product >> 64);
+
+    /* A negative factor was taken for 2^64 more. */
+    if (is_signed)
+        high -= ((int64_t)x < 0 ? y : 0) + ((int64_t)y < 0 ? x : 0);
+    out[0] = (uint64_t)product;
+    out[1] = high;
 }
 
 /* Bytes of linear memory are little-endian. The same exchange serves both directions. */

@@ -113,7 +113,7 @@ static void move_each(lower *l, const control *c, uint32_t count)
         uint16_t to = (uint16_t)(e->home - shift);
 
         if (e->kind == ENTRY_CONST)
-            emit_const(l, to, e->value);
+            emit_const(l, to, e);
         else
             emit_move(l, to, e);
     }
@@ -139,7 +139,7 @@ static void move_and_leave(lower *l, const control *c, uint32_t count)
         at = emit(l, IC_COPY_N, 2);
         at[1].u16[0] = c->base;
         at[1].u16[1] = l->stack[l->height - count].home;
-        at[1].u32[1] = count;
+        at[1].u32[1] = next_home(l) - l->stack[l->height - count].home;
         forget_accumulators(l);
     }
 }
@@ -259,7 +259,7 @@ static void lower_return(lower *l)
         operand x;
 
         flush_unless(l, &e);
-        if (e.kind == ENTRY_CONST) {
+        if (e.kind == ENTRY_CONST && e.cls != CLASS_V128) {
             at = emit(l, IC_RET_I, 3);
             at[1].u16[0] = (uint16_t)l->param_slots;
             at[2].u64 = e.value;
@@ -267,11 +267,12 @@ static void lower_return(lower *l)
         }
         x = take_whole(l, &e, ALLOW_A);
         if (x.mode == MODE_A) {
-            static const uint16_t from[ACC_COUNT] = {IC_RET_A_INT, IC_RET_A_F32, IC_RET_A_F64};
+            static const uint16_t from[ACC_COUNT] = {IC_RET_A_INT, IC_RET_A_F32, IC_RET_A_F64,
+                                                     IC_RET_A_V128};
 
             op = from[acc_of((value_class)e.cls)];
         } else {
-            op = IC_RET_S;
+            op = e.cls == CLASS_V128 ? IC_RET_S_V128 : IC_RET_S;
         }
         at = emit(l, op, 2);
         at[1].u16[0] = (uint16_t)l->param_slots;
@@ -287,7 +288,7 @@ static void lower_return(lower *l)
     at[1].u16[0] = (uint16_t)l->param_slots;
     if (count > 1) {
         at[1].u16[1] = l->stack[l->height - count].home;
-        at[1].u32[1] = count;
+        at[1].u32[1] = l->result_slots;
     }
 }
 

@@ -24,7 +24,9 @@
  *   4. Wherever the collector may run, in calls and allocations, it is told which entries at home
  *      are references to objects (record_roots). An entry that is still in its local is found
  * there.
- *   5. i32.wrap_i64 emits nothing: its entry is marked as wide, and instructions that take an i32
+ *   5. A vector takes two slots, is never an immediate, and always goes to its slot as well when it
+ *      goes to its accumulator.
+ *   6. i32.wrap_i64 emits nothing: its entry is marked as wide, and instructions that take an i32
  *      do not look at the upper half anyway. Whoever moves the whole slot, or makes an i64 of it,
  *      clears that half (emit_move, flush_value, take_whole).
  *
@@ -46,22 +48,29 @@
 
 /* CLASS_REF is a reference to an object, which the collector has to find; one to a function is an
  * i64 for us. */
-typedef enum value_class { CLASS_I32, CLASS_I64, CLASS_F32, CLASS_F64, CLASS_REF } value_class;
+typedef enum value_class {
+    CLASS_I32,
+    CLASS_I64,
+    CLASS_F32,
+    CLASS_F64,
+    CLASS_V128,
+    CLASS_REF
+} value_class;
 
 /* Accumulators. */
-enum { ACC_INT, ACC_F32, ACC_F64, ACC_COUNT };
+enum { ACC_INT, ACC_F32, ACC_F64, ACC_V128, ACC_COUNT };
 
 typedef enum entry_kind { ENTRY_HOME, ENTRY_LOCAL, ENTRY_CONST, ENTRY_PENDING } entry_kind;
 
 typedef struct entry {
     uint8_t kind;
     uint8_t cls;
-    bool wide; /* an i32 whose upper half is not zero yet: see rule 5 */
+    bool wide; /* an i32 whose upper half is not zero yet: see rule 6 */
     uint16_t home;
     uint32_t local;      /* LOCAL */
     uint32_t next_alias; /* LOCAL: the next entry below that reads the same local */
     uint32_t root;       /* of this and what is below: the topmost node, if the entry is rooted */
-    uint64_t value;      /* CONST */
+    uint64_t value;      /* CONST; of a v128 the address of its bytes, in the module's file */
 } entry;
 
 typedef enum operand_mode { MODE_S, MODE_A, MODE_I } operand_mode;
@@ -82,7 +91,18 @@ typedef enum rule_kind {
     RULE_CMP_F,
     RULE_UNARY,
     RULE_LOAD,
-    RULE_STORE
+    RULE_STORE,
+    RULE_ACCESS, /* from here on: lower_vector.c */
+    RULE_VECTOR_1,
+    RULE_VECTOR_C,
+    RULE_VECTOR_N,
+    RULE_VECTOR_3,
+    RULE_VECTOR_SHIFT,
+    RULE_VECTOR_SPLAT,
+    RULE_VECTOR_EXTRACT,
+    RULE_VECTOR_REPLACE,
+    RULE_VECTOR_LOAD_LANE,
+    RULE_VECTOR_STORE_LANE
 } rule_kind;
 
 /* How an instruction of WebAssembly becomes a family of icode.def. */
@@ -90,7 +110,7 @@ typedef struct lower_rule {
     uint8_t kind;
     uint8_t in, out;           /* value_class */
     uint16_t family;           /* icode_op, first form */
-    uint16_t swapped, inverse; /* isa_op; CMP_* */
+    uint16_t swapped, inverse; /* isa_op; CMP_*. VECTOR_N: whether operands change places */
 } lower_rule;
 extern const lower_rule lower_rules[OP_COUNT];
 
@@ -105,6 +125,9 @@ typedef struct pending {
     uint64_t place;  /* memory offset of a wide load */
     uint64_t offset; /* in the file */
     uint32_t entry;  /* index in the stack */
+    uint16_t home;   /* of the result */
+    uint16_t lane;
+    const uint8_t *lanes; /* of a shuffle */
 } pending;
 
 typedef struct patch { /* a distance to be filled in when its label is bound */
@@ -205,12 +228,20 @@ static inline value_class class_of(wasm_valtype type)
     return type == WASM_I32         ? CLASS_I32
            : type == WASM_F32       ? CLASS_F32
            : type == WASM_F64       ? CLASS_F64
+           : type == WASM_V128      ? CLASS_V128
            : module_is_object(type) ? CLASS_REF
                                     : CLASS_I64;
 }
 static inline unsigned acc_of(value_class cls)
 {
-    return cls == CLASS_F32 ? ACC_F32 : cls == CLASS_F64 ? ACC_F64 : ACC_INT;
+    return cls == CLASS_F32    ? ACC_F32
+           : cls == CLASS_F64  ? ACC_F64
+           : cls == CLASS_V128 ? ACC_V128
+                               : ACC_INT;
+}
+static inline uint32_t class_slots_of(value_class cls)
+{
+    return cls == CLASS_V128 ? 2 : 1;
 }
 static inline uint32_t type_slots_of(wasm_valtype type)
 {
@@ -226,7 +257,8 @@ bool emit_reserve(lower *l, uint64_t words);
 icode *emit(lower *l, unsigned op, uint32_t words);
 /* The same for one that can trap, poll or call. */
 icode *emit_mapped(lower *l, unsigned op, uint32_t words, uint64_t offset);
-void emit_const(lower *l, uint16_t slot, uint64_t value);
+/* Puts the value of a CONST entry into a slot. */
+void emit_const(lower *l, uint16_t slot, const entry *e);
 /* Copies the value of a HOME or LOCAL entry, clearing the upper half of a wide one. */
 void emit_move(lower *l, uint16_t to, const entry *e);
 /* The code here is reached from elsewhere too. */
@@ -269,9 +301,26 @@ pending *begin_pending(lower *l, const validate_op *op, value_class cls);
 /* ---- lower_ops.c: everything but control ----------------------------------------------------- */
 
 void lower_plain(lower *l, const validate_op *op);
+/* Whether a memory has 64-bit addresses or is not the first. */
+bool is_wide(const lower *l, uint32_t index);
 void lower_call(lower *l, const validate_op *op);
 void lower_tail_call(lower *l, const validate_op *op);
 void lower_throw(lower *l, const validate_op *op);
+
+/* ---- lower_vector.c: vectors, and loads and stores that are not the fast ones ------------------
+ */
+
+/* Rules from RULE_ACCESS on, and i8x16.shuffle. */
+void lower_vector(lower *l, const validate_op *op, const lower_rule *rule);
+/* Emits the pending instruction `p` of such a rule, with its result going to `slot`. */
+void emit_vector(lower *l, const pending *p, const lower_rule *rule, uint32_t slot);
+/* Emits a pending global.get or select of a vector. */
+void emit_vector_other(lower *l, const pending *p, uint32_t slot);
+/* Atomic accesses, and those of vectors to memories that are not the first or have 64-bit
+ * addresses. */
+void lower_access(lower *l, const validate_op *op);
+/* Wide arithmetic. */
+void lower_wide(lower *l, const validate_op *op);
 
 /* ---- lower_control.c ------------------------------------------------------------------------- */
 

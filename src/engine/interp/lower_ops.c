@@ -8,6 +8,8 @@
  * Memory:  the translator's scratch.
  * Threads: one for each translator.
  */
+#include <string.h>
+
 #include "lower_impl.h"
 
 const lower_rule lower_rules[OP_COUNT] = {
@@ -25,6 +27,25 @@ const lower_rule lower_rules[OP_COUNT] = {
     [OP_##id] = {RULE_LOAD, CLASS_I32, CLASS_##out, IC_##id##_S_S, 0, 0},
 #define STORE(id, text, in, type, expr)                                                            \
     [OP_##id] = {RULE_STORE, CLASS_##in, CLASS_##in, IC_##id##_S_S, 0, 0},
+#define VECTOR_RULE(id, kind, in, out, family, swap)                                               \
+    [OP_##id] = {RULE_##kind, CLASS_##in, CLASS_##out, IC_##family, swap, 0},
+#define VECTOR_LOAD(id, text, type, expr) VECTOR_RULE(id, LOAD, I32, V128, id##_S, false)
+#define VECTOR_1(id, text, expr)          VECTOR_RULE(id, VECTOR_1, V128, V128, id##_S, false)
+#define VECTOR_C(id, text, expr)          VECTOR_RULE(id, VECTOR_C, V128, V128, id##_SS, false)
+#define VECTOR_N(id, text, expr)          VECTOR_RULE(id, VECTOR_N, V128, V128, id##_SS, false)
+#define VECTOR_SWAPPED(id, text, as)      VECTOR_RULE(id, VECTOR_N, V128, V128, as##_SS, true)
+#define VECTOR_3(id, text, expr)          VECTOR_RULE(id, VECTOR_3, V128, V128, id##_SSS, false)
+#define VECTOR_SHIFT(id, text, expr)      VECTOR_RULE(id, VECTOR_SHIFT, V128, V128, id##_SS, false)
+#define VECTOR_SPLAT(id, text, in, expr)  VECTOR_RULE(id, VECTOR_SPLAT, in, V128, id##_S, false)
+#define VECTOR_EXTRACT(id, text, out, type, expr)                                                  \
+    VECTOR_RULE(id, VECTOR_EXTRACT, V128, out, id##_S_S, false)
+#define VECTOR_REPLACE(id, text, in, expr) VECTOR_RULE(id, VECTOR_REPLACE, in, V128, id##_SS, false)
+#define VECTOR_LOAD_LANE(id, text, type, expr)                                                     \
+    VECTOR_RULE(id, VECTOR_LOAD_LANE, I32, V128, id, false)
+#define VECTOR_STORE_LANE(id, text, type) VECTOR_RULE(id, VECTOR_STORE_LANE, I32, V128, id, false)
+#define VECTOR_SAME(id, text, as, kind, first)                                                     \
+    VECTOR_RULE(id, kind, V128, V128, as##_##first, false)
+#define ATOMIC(id) VECTOR_RULE(id, ACCESS, I32, I64, ACCESS, false)
 #include "icode.def"
 };
 
@@ -38,7 +59,9 @@ const lower_rule lower_rules[OP_COUNT] = {
     _(MEMORY_GROW) _(I32_EQZ) _(I64_EQZ) _(REF_IS_NULL) _(I32_CONST) _(I64_CONST) _(F32_CONST)     \
     _(F64_CONST) _(I64_EXTEND_I32_U) _(REF_NULL) _(REF_FUNC) _(MEMORY_INIT) _(DATA_DROP)           \
     _(MEMORY_COPY) _(MEMORY_FILL) _(TABLE_INIT) _(ELEM_DROP) _(TABLE_COPY) _(TABLE_GROW)           \
-    _(TABLE_SIZE) _(TABLE_FILL)
+    _(TABLE_SIZE) _(TABLE_FILL) _(V128_CONST) _(I8X16_SHUFFLE) _(I64_ADD128) _(I64_SUB128)         \
+    _(I64_MUL_WIDE_S) _(I64_MUL_WIDE_U) _(MEMORY_ATOMIC_NOTIFY) _(MEMORY_ATOMIC_WAIT32)            \
+    _(MEMORY_ATOMIC_WAIT64) _(ATOMIC_FENCE)
 /* clang-format on */
 
 enum lower_knows {
@@ -49,6 +72,8 @@ enum lower_knows {
 #define UNARY(id, text, in, out, guard, expr)       KNOWS_##id,
 #define LOAD(id, text, out, type, expr)             KNOWS_##id,
 #define STORE(id, text, in, type, expr)             KNOWS_##id,
+#define VECTOR(id)                                  KNOWS_##id,
+#define ATOMIC(id)                                  KNOWS_##id,
 #include "icode.def"
 #define KNOWS(id) KNOWS_##id,
     OTHERS(KNOWS)
@@ -114,7 +139,7 @@ static void lower_eqz(lower *l, const validate_op *op)
     p->b = (operand){.mode = MODE_I, .value = 0};
 }
 
-/* i32.wrap_i64: rule 5. */
+/* i32.wrap_i64: rule 6. */
 static void lower_wrap(lower *l)
 {
     entry *top = &l->stack[l->height - 1];
@@ -166,7 +191,7 @@ static bool pending_sum(const lower *l, const entry *address, uint64_t offset)
 
 /* Whether addresses of memory `index` have 64 bits, or are not of the memory that the plain forms
  * of loads and stores are for. */
-static bool is_wide(const lower *l, uint32_t index)
+bool is_wide(const lower *l, uint32_t index)
 {
     return index != 0 || l->module->memories[index].bounds.is_64;
 }
@@ -252,7 +277,7 @@ static void lower_store(lower *l, const validate_op *op, const lower_rule *rule)
     const entry value = pop(l), address = pop(l);
     bool known = constant_address(&address, op->mem_offset);
     const pending *p = &l->pending;
-    uint32_t index = (uint32_t)op->mem_offset;
+    uint32_t index = (uint32_t)op->mem_offset, words;
     operand x = {.mode = MODE_I}, y;
     icode *at;
 
@@ -281,8 +306,8 @@ static void lower_store(lower *l, const validate_op *op, const lower_rule *rule)
         flush_unless(l, &address);
     if (known && value.kind == ENTRY_CONST)
         y = (operand){.mode = MODE_I, .value = value.value};
-    else if (value.kind == ENTRY_CONST && rule->in == CLASS_I64) {
-        x = take(l, &address, ALLOW_A); /* word 2 holds any constant */
+    else if (value.kind == ENTRY_CONST && (rule->in == CLASS_I64 || rule->in == CLASS_V128)) {
+        x = take(l, &address, ALLOW_A); /* word 2, and 3 of a vector, hold any constant */
         y = (operand){.mode = MODE_I, .value = value.value};
     } else {
         take_pair(l, &address, &value, known ? ALLOW_A | ALLOW_I : ALLOW_A, ALLOW_A | ALLOW_I, &x,
@@ -290,11 +315,14 @@ static void lower_store(lower *l, const validate_op *op, const lower_rule *rule)
     }
     if (x.mode == MODE_I)
         index += (uint32_t)address.value;
-    at = emit_mapped(l, rule->family + 3u * x.mode + y.mode, y.mode == MODE_I ? 3 : 2, op->offset);
+    words = y.mode != MODE_I ? 2 : rule->in == CLASS_V128 ? 4 : 3;
+    at = emit_mapped(l, rule->family + 3u * x.mode + y.mode, words, op->offset);
     at[1].u16[0] = x.slot;
     at[1].u16[1] = y.slot;
     at[1].u32[1] = index;
-    if (y.mode == MODE_I)
+    if (words == 4)
+        memcpy(at + 2, (const void *)(uintptr_t)y.value, 16);
+    else if (y.mode == MODE_I)
         at[2].u64 = y.value;
 }
 _Static_assert(MODE_S == 0 && MODE_A == 1 && MODE_I == 2, "STORE's forms count by these");
@@ -344,7 +372,7 @@ static void lower_local_set(lower *l, const validate_op *op, bool tee)
         if (e.kind == ENTRY_PENDING)
             flush_value(l, &e, slot);
         else if (e.kind == ENTRY_CONST)
-            emit_const(l, slot, e.value);
+            emit_const(l, slot, &e);
         else
             emit_move(l, slot, &e);
     }
@@ -364,7 +392,11 @@ static void lower_global_set(lower *l, const validate_op *op)
 
     flush_unless(l, &e);
     x = take_whole(l, &e, acc_of((value_class)e.cls) == ACC_INT ? ALLOW_A : 0);
-    at = emit(l, x.mode == MODE_A ? IC_GLOBAL_SET_A : IC_GLOBAL_SET_S, 2);
+    at = emit(l,
+              e.cls == CLASS_V128 ? IC_GLOBAL_SET128
+              : x.mode == MODE_A  ? IC_GLOBAL_SET_A
+                                  : IC_GLOBAL_SET_S,
+              2);
     at[1].u16[0] = x.slot;
     at[1].u32[1] = op->index;
 }
@@ -578,6 +610,18 @@ static void lower_other(lower *l, const validate_op *op)
     case OP_I64_CONST: push(l, ENTRY_CONST, CLASS_I64)->value = op->value; break;
     case OP_F32_CONST: push(l, ENTRY_CONST, CLASS_F32)->value = op->value; break;
     case OP_F64_CONST: push(l, ENTRY_CONST, CLASS_F64)->value = op->value; break;
+    case OP_V128_CONST:
+        push(l, ENTRY_CONST, CLASS_V128)->value = (uint64_t)(uintptr_t)op->bytes;
+        break;
+    case OP_I8X16_SHUFFLE: lower_vector(l, op, &lower_rules[OP_I8X16_SHUFFLE]); break;
+    case OP_I64_ADD128:
+    case OP_I64_SUB128:
+    case OP_I64_MUL_WIDE_S:
+    case OP_I64_MUL_WIDE_U: lower_wide(l, op); break;
+    case OP_MEMORY_ATOMIC_NOTIFY:
+    case OP_MEMORY_ATOMIC_WAIT32:
+    case OP_MEMORY_ATOMIC_WAIT64: lower_access(l, op); break;
+    case OP_ATOMIC_FENCE: break; /* one thread sees its own memory in order */
     case OP_REF_NULL: push(l, ENTRY_CONST, class_of(op->type))->value = 0; break;
     case OP_REF_FUNC: lower_ref_func(l, op); break;
     case OP_I32_EQZ:
@@ -618,10 +662,12 @@ void lower_plain(lower *l, const validate_op *op)
             lower_unary(l, op, rule);
         break;
     case RULE_LOAD:
-        if (is_wide(l, op->index))
-            lower_load_wide(l, op, rule);
-        else
+        if (!is_wide(l, op->index))
             lower_load(l, op, rule);
+        else if (rule->out == CLASS_V128)
+            lower_access(l, op);
+        else
+            lower_load_wide(l, op, rule);
         break;
     case RULE_STORE:
         if (is_wide(l, op->index))
@@ -630,5 +676,6 @@ void lower_plain(lower *l, const validate_op *op)
             lower_store(l, op, rule);
         break;
     case RULE_OTHER: lower_other(l, op); break;
+    default: lower_vector(l, op, rule); break;
     }
 }

@@ -53,13 +53,22 @@ icode *emit_mapped(lower *l, unsigned op, uint32_t words, uint64_t offset)
     return emit(l, op, words);
 }
 
-/* A slot got a value that no accumulator has. */
+/* A slot got a value that no accumulator has. A vector's second slot is the next one. */
 static void forget_slot(lower *l, uint32_t slot)
 {
     for (unsigned i = 0; i < ACC_COUNT; i++) {
         if (l->acc_slot[i] == slot)
             l->acc_slot[i] = NO_SLOT;
     }
+    if (l->acc_slot[ACC_V128] != NO_SLOT && l->acc_slot[ACC_V128] + 1 == slot)
+        l->acc_slot[ACC_V128] = NO_SLOT;
+}
+
+static void forget_slots(lower *l, uint32_t slot, value_class cls)
+{
+    forget_slot(l, slot);
+    if (class_slots_of(cls) == 2)
+        forget_slot(l, slot + 1);
 }
 
 void forget_accumulators(lower *l)
@@ -68,9 +77,16 @@ void forget_accumulators(lower *l)
         l->acc_slot[i] = NO_SLOT;
 }
 
-void emit_const(lower *l, uint16_t slot, uint64_t value)
+void emit_const(lower *l, uint16_t slot, const entry *e)
 {
-    if (value <= UINT32_MAX) {
+    uint64_t value = e->value;
+
+    if (e->cls == CLASS_V128) {
+        icode *at = emit(l, IC_CONST128, 4);
+
+        at[1].u16[0] = slot;
+        memcpy(at + 2, (const void *)(uintptr_t)value, 16);
+    } else if (value <= UINT32_MAX) {
         icode *at = emit(l, IC_CONST32, 2);
 
         at[1].u16[0] = slot;
@@ -81,7 +97,7 @@ void emit_const(lower *l, uint16_t slot, uint64_t value)
         at[1].u16[0] = slot;
         at[2].u64 = value;
     }
-    forget_slot(l, slot);
+    forget_slots(l, slot, (value_class)e->cls);
 }
 
 /* Two copies in a row share an instruction if the second does not read what the first wrote. */
@@ -111,6 +127,12 @@ void emit_move(lower *l, uint16_t to, const entry *e)
         at[1].u16[0] = to;
         at[1].u16[1] = from;
         forget_slot(l, to);
+    } else if (to != from && e->cls == CLASS_V128) {
+        icode *at = emit(l, IC_COPY128, 2);
+
+        at[1].u16[0] = to;
+        at[1].u16[1] = from;
+        forget_slots(l, to, CLASS_V128);
     } else if (to != from) {
         emit_copy(l, to, from);
     }
@@ -128,7 +150,11 @@ void need_slots(lower *l, uint64_t slots)
 
 uint32_t next_home(const lower *l)
 {
-    return l->height > 0 ? l->stack[l->height - 1].home + 1u : l->home_base;
+    const entry *top = l->stack + l->height;
+
+    if (l->height == 0)
+        return l->home_base;
+    return top[-1].home + class_slots_of((value_class)top[-1].cls);
 }
 
 entry *push(lower *l, entry_kind kind, value_class cls)
@@ -143,7 +169,7 @@ entry *push(lower *l, entry_kind kind, value_class cls)
     e = &l->stack[l->height];
     *e = (entry){.kind = (uint8_t)kind, .cls = (uint8_t)cls, .home = (uint16_t)home};
     l->height++;
-    need_slots(l, home + 1u);
+    need_slots(l, (uint64_t)home + class_slots_of(cls));
     return e;
 }
 
@@ -173,7 +199,7 @@ static void move_home(lower *l, entry *e)
     if (e->kind == ENTRY_PENDING)
         return;
     if (e->kind == ENTRY_CONST)
-        emit_const(l, e->home, e->value);
+        emit_const(l, e->home, e);
     else
         emit_move(l, e->home, e);
     if (e->kind == ENTRY_LOCAL) {
@@ -255,19 +281,20 @@ pending *begin_pending(lower *l, const validate_op *op, value_class cls)
                    .op = (uint16_t)op->op,
                    .cls = (uint8_t)cls,
                    .offset = op->offset,
-                   .entry = l->height};
+                   .entry = l->height,
+                   .home = (uint16_t)next_home(l)};
     push(l, ENTRY_PENDING, cls);
     return p;
 }
 
 static bool pending_fits_accumulator(const lower *l)
 {
-    /* select and global.get go through the integer accumulator whatever they carry. A load from
-     * another memory has no form for it. */
+    /* select and global.get go through the integer accumulator whatever they carry, but vectors. A
+     * load from another memory has no form for it. */
     if (l->pending.wide && l->pending.index != 0)
         return false;
     return lower_rules[l->pending.op].kind != RULE_OTHER ||
-           acc_of((value_class)l->pending.cls) == ACC_INT;
+           acc_of((value_class)l->pending.cls) == ACC_INT || l->pending.cls == CLASS_V128;
 }
 
 static unsigned pair_form(const operand *a, const operand *b)
@@ -372,6 +399,8 @@ void flush_to(lower *l, uint32_t slot)
     icode *at;
 
     l->pending.active = false;
+    if (p.cls == CLASS_V128 && slot == NO_SLOT)
+        slot = p.home;
     switch ((rule_kind)rule->kind) {
     case RULE_ALU_C:
     case RULE_ALU_N:
@@ -393,12 +422,17 @@ void flush_to(lower *l, uint32_t slot)
         break;
     case RULE_STORE:
     case RULE_OTHER:
+        if (p.cls == CLASS_V128) {
+            emit_vector_other(l, &p, slot);
+            break;
+        }
         emit_other(l, &p, slot);
         l->acc_slot[ACC_INT] = NO_SLOT;
         break;
+    default: emit_vector(l, &p, rule, slot); break;
     }
     if (slot != NO_SLOT)
-        forget_slot(l, slot);
+        forget_slots(l, slot, (value_class)p.cls);
     if (pending_fits_accumulator(l))
         l->acc_slot[acc_of(p.cls)] = slot;
 }
@@ -447,6 +481,8 @@ static operand in_slot(const lower *l, uint16_t slot, value_class cls, unsigned 
 
 static bool fits_immediate(value_class cls, uint64_t value)
 {
+    if (cls == CLASS_V128)
+        return false;
     return cls != CLASS_I64 || value == (uint64_t)(int64_t)(int32_t)value;
 }
 
@@ -458,7 +494,7 @@ operand take(lower *l, const entry *e, unsigned allow)
     case ENTRY_CONST:
         if ((allow & ALLOW_I) && fits_immediate(cls, e->value))
             return (operand){.mode = MODE_I, .value = e->value};
-        emit_const(l, e->home, e->value);
+        emit_const(l, e->home, e);
         return (operand){.mode = MODE_S, .slot = e->home};
     case ENTRY_PENDING:
         if ((allow & ALLOW_A) && pending_fits_accumulator(l)) {

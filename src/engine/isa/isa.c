@@ -19,7 +19,9 @@ static const isa_row rows[] = {
     [OP_##id] = {prefix,                                                                           \
                  ISA_IMM_##imm,                                                                    \
                  WASM_FEATURE_##feature,                                                           \
-                 ((flags) & (ISA_LOAD | ISA_STORE)) != 0 ? 1 << ((flags) >> 6 & 7) : 0,            \
+                 ((flags) & (ISA_LOAD | ISA_STORE)) != 0 || ISA_IMM_##imm == ISA_IMM_LANE          \
+                     ? 1 << ((flags) >> 6 & 7)                                                     \
+                     : 0,                                                                          \
                  flags,                                                                            \
                  code,                                                                             \
                  text,                                                                             \
@@ -38,7 +40,8 @@ static const uint16_t ops_by_code[PREFIXES * PAGE] = {
 #define OP(prefix, code, id, text, imm, sig, feature, flags)                                       \
     _Static_assert((code) < ((prefix) == 0 ? 256 : PAGE), text " has a code beyond its page");     \
     _Static_assert((prefix) == 0 || ((prefix) >= 0xFB && (prefix) <= 0xFE), text ": prefix");      \
-    _Static_assert((((flags) & (ISA_LOAD | ISA_STORE)) != 0) == (ISA_IMM_##imm == ISA_IMM_MEMARG), \
+    _Static_assert((((flags) & (ISA_LOAD | ISA_STORE)) != 0) ==                                    \
+                       (ISA_IMM_##imm == ISA_IMM_MEMARG || ISA_IMM_##imm == ISA_IMM_MEMARG_LANE),  \
                    text ": memarg and LOAD or STORE go together");
 #include "opcodes.def"
 #undef OP

@@ -8,7 +8,8 @@
  *   imm      ISA_IMM_<imm>: which immediates follow in the binary format
  *   sig      operand and result types: i I f F V (i32 i64 f32 f64 v128),
  *            a the address type of the memory or table named by the immediates;
- *            written operands:results, "ii:i"; "*": the validator has a case of its own
+ *            written operands:results, "ii:i", at most four and two; "*": the validator has a
+ *            case of its own
  *   feature  WASM_FEATURE_<feature> that opens it
  *   flags    ISA_* below
  * A later feature adds rows; a tier that lacks one fails to compile, because its table is an
@@ -48,11 +49,16 @@ typedef enum isa_imm {
     ISA_IMM_I64,
     ISA_IMM_F32,
     ISA_IMM_F64,
-    ISA_IMM_TRY_TABLE, /* block type, vector of catch clauses */
-    ISA_IMM_TAG,       /* tag index */
-    ISA_IMM_TYPE,      /* type index */
-    ISA_IMM_HEAP_TYPE, /* ref.null */
-    ISA_IMM_TYPES,     /* select t*: vector of value types */
+    ISA_IMM_TRY_TABLE,   /* block type, vector of catch clauses */
+    ISA_IMM_TAG,         /* tag index */
+    ISA_IMM_TYPE,        /* type index */
+    ISA_IMM_HEAP_TYPE,   /* ref.null */
+    ISA_IMM_TYPES,       /* select t*: vector of value types */
+    ISA_IMM_MEMARG_LANE, /* MEMARG and a lane */
+    ISA_IMM_LANE,
+    ISA_IMM_LANES, /* i8x16.shuffle: sixteen lanes */
+    ISA_IMM_V128,
+    ISA_IMM_ZERO, /* atomic.fence: a zero byte */
     ISA_IMM_COUNT
 } isa_imm;
 
@@ -63,20 +69,28 @@ enum isa_flags {
     ISA_STORE = 8,    /* writes memory through a memarg */
     ISA_CONTROL = 16, /* structured control or branch */
     ISA_ENDS = 32,    /* what follows is unreachable */
-    /* Bytes that a LOAD or STORE touches, as a 3-bit logarithm; isa_row.width reads them. */
+    /* Bytes that a LOAD or STORE touches, or of a lane, as a 3-bit logarithm; isa_row.width reads
+     * them. */
     ISA_BYTES_1 = 0 << 6,
     ISA_BYTES_2 = 1 << 6,
     ISA_BYTES_4 = 2 << 6,
     ISA_BYTES_8 = 3 << 6,
     ISA_BYTES_16 = 4 << 6,
-    ISA_CONST_EXTENDED = 1 << 9 /* constant expressions too, where EXTENDED_CONST is on */
+    ISA_CONST_EXTENDED = 1 << 9, /* constant expressions too, where EXTENDED_CONST is on */
+    ISA_ATOMIC = 1 << 10         /* its alignment is its width, in the memarg and at run time */
 };
+/* What rows with a memarg mostly are, by the bytes that they touch. */
+#define ISA_LOADS(bytes)         (ISA_LOAD | ISA_TRAPS | ISA_BYTES_##bytes)
+#define ISA_STORES(bytes)        (ISA_STORE | ISA_TRAPS | ISA_BYTES_##bytes)
+#define ISA_ATOMIC_LOADS(bytes)  (ISA_LOADS(bytes) | ISA_ATOMIC)
+#define ISA_ATOMIC_STORES(bytes) (ISA_STORES(bytes) | ISA_ATOMIC)
+#define ISA_ATOMIC_RMW(bytes)    (ISA_ATOMIC_LOADS(bytes) | ISA_STORE)
 
 typedef struct isa_row {
     uint8_t prefix;
     uint8_t imm;     /* isa_imm */
     uint8_t feature; /* wasm_feature_bit */
-    uint8_t width;   /* bytes that a LOAD or STORE touches; else 0 */
+    uint8_t width;   /* bytes that a LOAD or STORE touches, or of an immediate LANE; else 0 */
     uint16_t flags;  /* isa_flags */
     uint16_t code;
     const char *text;

@@ -64,6 +64,7 @@ static wasm_status step(void *baton, const validate_op *op, wasm_report *report)
     case OP_I64_CONST:
     case OP_F32_CONST:
     case OP_F64_CONST: top[0] = op->value; break;
+    case OP_V128_CONST: memcpy(top, op->bytes, 16); break;
     case OP_REF_NULL: top[0] = 0; break;
     case OP_REF_FUNC:
         if (e->instance)

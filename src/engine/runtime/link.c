@@ -251,6 +251,9 @@ static wasm_status check_memory(const module_import *import, const module_memory
     const wasm_bounds *offered = &memory->bounds;
     uint64_t pages = memory->length >> memory->page_shift;
 
+    if (offered->shared != wanted->bounds.shared)
+        return wrong_type(import, offered->shared ? "a shared memory" : "a memory",
+                          offered->shared ? "one that is not" : "a shared one", report);
     if (memory->page_shift == wanted->page_shift &&
         limits_match(pages, offered->has_max, offered->max, offered->is_64, &wanted->bounds))
         return WASM_OK;

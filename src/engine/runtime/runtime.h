@@ -200,6 +200,10 @@ wasm_status memory_init(wasm_instance *instance, uint32_t memory, uint32_t data,
                         uint64_t source, uint64_t count);
 void data_drop(wasm_instance *instance, uint32_t data);
 
+/* memory.atomic.wait on a value that is as expected: lets `nanoseconds` of the guest's time pass;
+ * ENDLESS_WAIT if they are negative, which means for ever. */
+wasm_status store_wait(wasm_store *store, int64_t nanoseconds);
+
 uint64_t table_grow(wasm_table *table, uint64_t delta, wasm_ref value); /* old size or UINT64_MAX */
 wasm_status table_fill(wasm_table *table, uint64_t at, wasm_ref value, uint64_t count);
 wasm_status table_copy(wasm_table *to, uint64_t at, wasm_table *from, uint64_t source,

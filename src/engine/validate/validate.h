@@ -15,8 +15,8 @@
  * Members of an event that its instruction has no use for are 0.
  *
  * Memory: what an event points to is valid during the event, but block, which lives as long as the
- * scratch. Threads: those of the module being loaded, as a scratch takes from the module's quota;
- * validate_constant_walk() may be called by any thread.
+ * scratch, and bytes, which are the module's. Threads: those of the module being loaded, as a
+ * scratch takes from the module's quota; validate_constant_walk() may be called by any thread.
  */
 #ifndef WASMSERVE_VALIDATE_H
 #define WASMSERVE_VALIDATE_H
@@ -42,9 +42,10 @@ typedef struct validate_op {
                                    throw: the tag's */
     uint32_t index;  /* label depth, func, type, local, global, table, memory, data, elem, tag */
     uint32_t index2; /* the second index of two-index immediates */
-    uint64_t value;  /* i32 (zero-extended), i64, f32 bits, f64 bits */
+    uint64_t value;  /* i32 (zero-extended), i64, f32 bits, f64 bits; the lane */
     uint64_t mem_offset;    /* memarg; the memory is `index` */
     uint32_t align;         /* memarg, log2 */
+    const uint8_t *bytes;   /* v128.const: its sixteen bytes; i8x16.shuffle: its lanes */
     const uint32_t *labels; /* br_table: label_count depths, the default last */
     uint32_t label_count;
     uint32_t clause_count;

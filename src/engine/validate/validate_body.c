@@ -61,6 +61,22 @@ static wasm_status find_data(validate_scratch *s, uint32_t index)
     return WASM_OK;
 }
 
+static wasm_status check_lane(validate_scratch *s, uint64_t lane, unsigned lanes)
+{
+    if (lane >= lanes)
+        return scratch_fail(s, WASM_E_LANE, "lane %u for %s, where there are %u", (unsigned)lane,
+                            isa_text(s->op), lanes);
+    return WASM_OK;
+}
+
+/* i8x16.shuffle counts the lanes of both its operands. */
+static wasm_status check_shuffle(validate_scratch *s, const instr *in)
+{
+    for (unsigned i = 0; i < 16; i++)
+        TRY(check_lane(s, in->bytes[i], 32));
+    return stack_signature(s, in->op, WASM_I32);
+}
+
 static wasm_valtype address_of(const wasm_bounds *bounds)
 {
     return bounds->is_64 ? WASM_I64 : WASM_I32;
@@ -72,7 +88,8 @@ static wasm_valtype shorter(wasm_valtype a, wasm_valtype b)
     return a == WASM_I32 ? a : b;
 }
 
-/* Loads and stores (§3.4.6): the alignment is a promise of at most the access's own width. */
+/* Loads and stores (§3.4.6): the alignment is a promise of at most the access's own width; that of
+ * atomic ones is the width. A lane exists if the vector has as many of this width. */
 static wasm_status check_memarg(validate_scratch *s, const instr *in, const isa_row *row)
 {
     const module_memory *memory;
@@ -80,6 +97,11 @@ static wasm_status check_memarg(validate_scratch *s, const instr *in, const isa_
     if (in->align > 4 || 1U << in->align > row->width)
         return scratch_fail(s, WASM_E_ALIGNMENT, "2^%u bytes for %s", (unsigned)in->align,
                             row->text);
+    if ((row->flags & ISA_ATOMIC) != 0 && 1U << in->align != row->width)
+        return scratch_fail(s, WASM_E_ATOMIC_ALIGNMENT, "2^%u bytes for %s", (unsigned)in->align,
+                            row->text);
+    if (row->imm == ISA_IMM_MEMARG_LANE)
+        TRY(check_lane(s, in->value, 16 / row->width));
     if (in->mem_offset > UINT32_MAX && !memory->bounds.is_64)
         return scratch_fail(s, WASM_E_OFFSET_RANGE, "offset %llu in a 32-bit memory",
                             (unsigned long long)in->mem_offset);
@@ -315,8 +337,12 @@ static wasm_status check_instruction(validate_scratch *s, instr *in, const isa_r
     case OP_MEMORY_FILL: return check_memory(s, in);
     default: break;
     }
-    if (row->imm == ISA_IMM_MEMARG)
+    if (row->imm == ISA_IMM_MEMARG || row->imm == ISA_IMM_MEMARG_LANE)
         return check_memarg(s, in, row);
+    if (row->imm == ISA_IMM_LANE)
+        TRY(check_lane(s, in->value, 16 / row->width));
+    if (row->imm == ISA_IMM_LANES)
+        return check_shuffle(s, in);
     if (row->sig[0] == '*')
         return scratch_fail(s, WASM_E_USAGE, "%s has no case in the validator", row->text);
     return stack_signature(s, in->op, WASM_I32);
@@ -402,6 +428,7 @@ static wasm_status emit(const validate_sink *sink, const instr *in, validate_op 
     out->value = in->value;
     out->mem_offset = in->mem_offset;
     out->align = in->align;
+    out->bytes = in->bytes;
     uint8_t imm = isa_describe(in->op)->imm;
     if (imm != ISA_IMM_BLOCK && imm != ISA_IMM_TRY_TABLE) {
         out->index = in->index;

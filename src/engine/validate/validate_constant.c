@@ -91,11 +91,14 @@ wasm_status validate_constant_walk(const wasm_module *module, module_span expres
             .index = in.index,
             .index2 = in.index2,
             .value = in.value,
+            .bytes = in.bytes,
         };
         if (in.op == OP_GLOBAL_GET)
             out.type = module->globals[in.index].type;
         else if (in.op == OP_REF_FUNC)
             out.type = cursor_reference_to(&c, module->funcs[in.index].type, false);
+        else if (in.op == OP_V128_CONST)
+            out.type = WASM_V128;
         TRY(sink->op(sink->baton, &out, NULL));
         /* Arithmetic takes two and gives one; all else gives one. */
         if ((isa_describe(in.op)->flags & ISA_CONST_EXTENDED) != 0)

@@ -28,12 +28,12 @@
 /* A reference that unreachable code made up: below all of them. No type's byte is 0x66. */
 #define TYPE_UNKNOWN_REF ((wasm_valtype)0x66)
 
-enum { SIGNATURE_MAX = 3 };
+enum { SIGNATURE_POPS = 4, SIGNATURE_PUSHES = 2 };
 
 typedef struct signature { /* the sig column of an opcode, read once */
     uint8_t pop_count, push_count;
-    wasm_valtype pop[SIGNATURE_MAX]; /* deepest first */
-    wasm_valtype push;
+    wasm_valtype pop[SIGNATURE_POPS]; /* deepest first, as push */
+    wasm_valtype push[SIGNATURE_PUSHES];
 } signature;
 
 typedef struct control {

@@ -101,7 +101,7 @@ static wasm_status check_memories(checker *v)
         TRY(check_bounds(v, &memory->bounds, range, WASM_E_MEMORY_SIZE, memory->at, "memory", i,
                          "pages"));
         if (memory->bounds.shared && !memory->bounds.has_max)
-            return check_fail(v, WASM_E_LIMITS_ORDER, memory->at,
+            return check_fail(v, WASM_E_SHARED_MAXIMUM, memory->at,
                               "memory %u is shared and declares no maximum", (unsigned)i);
     }
     return WASM_OK;

@@ -24,10 +24,8 @@ static void read_signature(const char *text, signature *out)
         return;
     for (; *text != ':'; text++)
         out->pop[out->pop_count++] = signature_type(*text);
-    if (*++text != '\0') {
-        out->push = signature_type(*text);
-        out->push_count = 1;
-    }
+    while (*++text != '\0')
+        out->push[out->push_count++] = signature_type(*text);
 }
 
 wasm_status validate_scratch_new(wasm_module *module, validate_scratch **out)
@@ -154,8 +152,8 @@ wasm_status stack_signature(validate_scratch *s, isa_op op, wasm_valtype address
     const signature *sig = &s->signatures[op];
     for (unsigned i = sig->pop_count; i > 0; i--)
         TRY(stack_pop(s, sig->pop[i - 1] == TYPE_ADDRESS ? address : sig->pop[i - 1]));
-    if (sig->push_count != 0)
-        TRY(stack_push(s, sig->push == TYPE_ADDRESS ? address : sig->push));
+    for (unsigned i = 0; i < sig->push_count; i++)
+        TRY(stack_push(s, sig->push[i] == TYPE_ADDRESS ? address : sig->push[i]));
     return WASM_OK;
 }
 
