@@ -249,7 +249,8 @@ enum wasm_trace_bit {
     WASM_TRACE_PREPARE = 1 << 2,
     WASM_TRACE_CALLS = 1 << 3,
     WASM_TRACE_MEMORY = 1 << 4,
-    WASM_TRACE_HOST = 1 << 5
+    WASM_TRACE_HOST = 1 << 5,
+    WASM_TRACE_INSTRUCTIONS = 1 << 6 /* a line for each that is reached: many */
 };
 typedef void (*wasm_log_fn)(void *baton, unsigned trace_bit, const char *line);
 

@@ -28,7 +28,7 @@ const char run_options_usage[] =
     "never)\n"
     "  --fuel N              stop the guest after so many units of work (default: never)\n"
     "Variables: WASMSERVE_TRACE  what to tell on stderr, of decode validate prepare calls memory\n"
-    "                            host, separated by commas; or all\n";
+    "                            host instructions, separated by commas; all: all but the last\n";
 
 void run_complain(const char *format, ...)
 {
@@ -166,7 +166,8 @@ static bool parse_trace(run_options *options)
                  {"calls", WASM_TRACE_CALLS},
                  {"memory", WASM_TRACE_MEMORY},
                  {"host", WASM_TRACE_HOST},
-                 {"all", ~0u}};
+                 {"instructions", WASM_TRACE_INSTRUCTIONS},
+                 {"all", ~(unsigned)WASM_TRACE_INSTRUCTIONS}};
     const char *text = getenv("WASMSERVE_TRACE");
 
     while (text != NULL && *text != '\0') {

@@ -292,3 +292,22 @@ def test_tracing_needs_no_other_build(guest, monkeypatch):
     done = run("run", guest("hello"))
     assert done.returncode == 64
     assert "noise is nothing that can be traced" in done.stderr
+
+
+def test_instructions_can_be_traced(guest, tmp_path, monkeypatch):
+    """As WebAssembly has them, however they are fused; and the program does what it does without."""
+    module = assemble(tmp_path, """(module
+        (func $next (param i32) (result i32) local.get 0 i32.const 1 i32.add)
+        (func (export "count") (param i32) (result i32) (local i32)
+          (loop $l (local.set 1 (call $next (local.get 1))) (br_if $l (i32.lt_u (local.get 1) (local.get 0))))
+          local.get 1))""")
+    plain = run("run", guest("hello"))
+    monkeypatch.setenv("WASMSERVE_TRACE", "instructions,calls")
+    done = run("run", "--invoke", "count", module, "2")
+    assert done.stdout == "2\n"
+    lines = [line.split(": ")[-1] for line in done.stderr.splitlines()]
+    turn = ["local.get", "call", "enter function 0", "local.get", "i32.const", "i32.add", "end", "local.set", "local.get",
+            "local.get", "i32.lt_u", "br_if"]
+    assert lines == ["call function 1", "enter function 1", "loop"] + turn + turn + ["end", "local.get", "end"]
+    traced = run("run", guest("hello"))
+    assert traced.stdout == plain.stdout and traced.stderr.count("\n") > 100

@@ -326,6 +326,11 @@ HANDLER(POLL)
         ATTEMPT(store_poll(m->store, pc[1].u32[0]));
     NEXT(2);
 }
+HANDLER(TRACE)
+{
+    interp_trace(m->instance->module, pc);
+    NEXT(TRACE_WORDS);
+}
 HANDLER(BR)
 {
     pc += pc[1].i32[1];

@@ -88,6 +88,7 @@ typedef struct layout {
 #define LAYOUT_STORE_II     "ow", 3
 #define LAYOUT_FRAME        "F", 3
 #define LAYOUT_COST         "C", 2
+#define LAYOUT_TRACED       "n", TRACE_WORDS
 #define LAYOUT_TARGET       "t", 2
 #define LAYOUT_TARGETS      "dT", 2
 #define LAYOUT_NONE         "", 2
@@ -279,4 +280,15 @@ void interp_dump(const wasm_module *module, uint32_t func)
         module->log(module->log_baton, WASM_TRACE_PREPARE, line);
         position += words;
     }
+}
+
+void interp_trace(const wasm_module *module, const icode *pc)
+{
+    uint32_t op = pc[1].u32[0];
+
+    if (op == OP_COUNT)
+        module_trace(module, WASM_TRACE_CALLS, "enter function %u", pc[1].u32[1]);
+    else
+        module_trace(module, WASM_TRACE_INSTRUCTIONS, "function %u @%" PRIu64 ": %s", pc[1].u32[1],
+                     pc[2].u64, isa_text((isa_op)op));
 }

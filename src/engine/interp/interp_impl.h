@@ -127,6 +127,11 @@ wasm_status lower_function(lower *l, uint32_t func, wasm_report *report);
 /* Writes a function's code to the module's log, a line each. */
 void interp_dump(const wasm_module *module, uint32_t func);
 
+/* What a TRACE says: word 1 the instruction that is reached (its isa_op, or OP_COUNT for the entry
+ * of the function) and the function, word 2 the instruction's offset. Calls the module's log. */
+enum { TRACE_WORDS = 3 };
+void interp_trace(const wasm_module *module, const icode *pc);
+
 /* map.c: pairs of code position (in words) and file offset, in order, as differences in LEB128. */
 typedef struct map_writer {
     quota *quota;

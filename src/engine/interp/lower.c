@@ -139,6 +139,21 @@ static void place_locals(lower *l)
     l->home_base = (uint32_t)next;
 }
 
+/* Where the module is traced, code says by itself what it comes by. What is fused with a later
+ * instruction is done together with that one, so its line may come a little before it. */
+static void emit_trace(lower *l, unsigned trace_bit, unsigned op, uint64_t offset)
+{
+    icode *at;
+
+    if (!l->module->log || (l->module->trace & trace_bit) == 0)
+        return;
+    at = emit(l, IC_TRACE, TRACE_WORDS);
+    at[1].u32[0] = op;
+    at[1].u32[1] = l->func;
+    at[2].u64 = offset;
+    l->tail = NO_CODE; /* it is nobody's result, and not to be taken back */
+}
+
 static wasm_status sink_begin(void *baton, const validate_locals *locals, wasm_report *report)
 {
     lower *l = baton;
@@ -163,6 +178,7 @@ static wasm_status sink_begin(void *baton, const validate_locals *locals, wasm_r
     enter = emit_mapped(l, IC_ENTER, ENTER_WORDS, l->module->funcs[locals->func].code.offset);
     enter[2].u16[0] = (uint16_t)(l->param_slots + 1);
     enter[2].u16[1] = (uint16_t)(l->home_base - l->param_slots - 1);
+    emit_trace(l, WASM_TRACE_CALLS, OP_COUNT, l->module->funcs[locals->func].code.offset);
     control_begin(l, locals->type);
     if (l->status != WASM_OK)
         return report_fail(report, l->status, l->module->funcs[locals->func].code.offset,
@@ -176,6 +192,7 @@ static wasm_status sink_op(void *baton, const validate_op *op, wasm_report *repo
 
     if (op->op != OP_END && op->op != OP_ELSE)
         l->cost++;
+    emit_trace(l, WASM_TRACE_INSTRUCTIONS, op->op, op->offset);
     lower_plain(l, op);
     if (l->status == WASM_E_IMPL_LIMIT)
         return report_fail(report, l->status, op->offset, l->func,
