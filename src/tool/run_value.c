@@ -31,6 +31,25 @@ static bool parse_integer(const char *text, unsigned bits, uint64_t *value)
     return true;
 }
 
+/* 0x and up to 32 hexadecimal digits; the last ones are the first bytes. */
+static bool parse_vector(const char *text, uint8_t bytes[16])
+{
+    size_t digits;
+
+    if (text[0] != '0' || (text[1] != 'x' && text[1] != 'X'))
+        return false;
+    text += 2;
+    digits = strspn(text, "0123456789abcdefABCDEF");
+    if (digits == 0 || digits > 32 || text[digits] != '\0')
+        return false;
+    for (size_t i = 0; i < digits; i++) {
+        const char digit[2] = {text[digits - 1 - i], '\0'};
+
+        bytes[i / 2] |= (uint8_t)(strtoul(digit, NULL, 16) << 4 * (i % 2));
+    }
+    return true;
+}
+
 bool run_value_parse(const char *text, wasm_valtype type, wasm_value *value)
 {
     uint64_t integer;
@@ -45,6 +64,8 @@ bool run_value_parse(const char *text, wasm_valtype type, wasm_value *value)
     }
     if (type == WASM_I64)
         return parse_integer(text, 64, &value->i64);
+    if (type == WASM_V128)
+        return parse_vector(text, value->v128);
     if (type == WASM_F32)
         value->f32 = strtof(text, &end);
     else if (type == WASM_F64)

@@ -9,7 +9,8 @@
 #include "engine.h"
 
 /* Integers are decimal or hexadecimal (0x), signed or unsigned, within their bits; floats as
- * strtod() takes them; references can only be "null". False for anything else. */
+ * strtod() takes them; v128 is one hexadecimal number of up to 128 bits; references can only be
+ * "null". False for anything else. */
 bool run_value_parse(const char *text, wasm_valtype type, wasm_value *value);
 
 /* Writes one value and a newline to stdout: integers signed, floats in the shortest form that reads

@@ -13,6 +13,7 @@ ARITHMETIC = """(module
   (func (export "swap") (param i32 i64) (result i64 i32) local.get 1 local.get 0)
   (func (export "isnull") (param externref) (result i32) local.get 0 ref.is_null)
   (func (export "self") (result funcref) ref.func 0)
+  (func (export "lanes") (param v128 v128) (result v128) local.get 0 local.get 1 i8x16.add)
   (func (export "nothing"))
   (memory (export "memory") 1))"""
 
@@ -38,6 +39,8 @@ def arithmetic(tmp_path_factory):
     (["swap", "1", "2"], "2\n1\n"),
     (["isnull", "null"], "1\n"),
     (["self"], "reference\n"),
+    (["lanes", "0x0f0e0d0c0b0a09080706050403020100", "0x1"], "0x0f0e0d0c0b0a09080706050403020101\n"),
+    (["lanes", "0xFFffffffffffffffffffffffffffffff", "0X202"], "0xffffffffffffffffffffffffffff0101\n"),
     (["nothing"], ""),
 ])
 def test_results_are_printed_a_line_each(arithmetic, words, out):
@@ -55,6 +58,10 @@ def test_results_are_printed_a_line_each(arithmetic, words, out):
     (["mul", "1", "18446744073709551616"], "is no i64"),
     (["div", "1", "1x"], "is no f32"),
     (["isnull", "0"], "is no externref"),
+    (["lanes", "1", "0x1"], "is no v128"),
+    (["lanes", "0x1", "0x"], "is no v128"),
+    (["lanes", "0x1", "0x1g"], "is no v128"),
+    (["lanes", "0x1", "0x100000000000000000000000000000000"], "is no v128"),
     (["memory"], "exports no function memory"),
     (["nobody"], "exports no function nobody"),
 ])
