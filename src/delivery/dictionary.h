@@ -88,8 +88,8 @@ size_t dictionary_read_header(const uint8_t *head, size_t len, enum coding codin
 
 /* The largest window, in bytes, that every client of the coding takes with a dictionary of that
  * size: dcb 16 MiB, dcz max(8 MiB, 1.25 × size), at most 128 MiB (RFC 9842 §4, §5); but not more
- * than the size rounded up to a power of two, which is where Chromium ends
- * (net/filter/zstd_source_stream.cc): 16 MiB for a dictionary of 15 MiB. */
+ * than the size rounded up to a power of two, which is what the first versions of Chromium with dcz
+ * take (RATIONALE.md, "Why is the window of a delta smaller than RFC 9842 allows?"). */
 uint64_t dictionary_window_max(enum coding coding, uint64_t dictionary_size);
 
 #endif

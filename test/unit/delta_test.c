@@ -7,7 +7,7 @@
  *          compress by themselves; a new version changes a few of them and moves the rest. The
  *          decoder is libzstd's, fed as a browser feeds it: the whole file, magic and digest
  *          included, with the old version as a raw dictionary and the window that RFC 9842 §5 and
- *          Chromium allow.
+ *          the first Chromium with it allow.
  * Memory:  Each test frees what it makes.
  * Threads: One.
  */
@@ -194,8 +194,8 @@ TEST(another_dictionary_does_not_do)
     free(new.data);
 }
 
-/* RFC 9842 §5: max(8 MiB, 1.25 × dictionary), at most 128 MiB; Chromium rounds the dictionary up to
- * a power of two instead. What is sent must suit both. */
+/* RFC 9842 §5: max(8 MiB, 1.25 × dictionary), at most 128 MiB; the first Chromium with dcz rounds
+ * the dictionary up to a power of two instead. What is sent must suit both. */
 static size_t browser_window(size_t old_len)
 {
     size_t rfc = old_len + old_len / 4, power = 8 << 20;
@@ -217,7 +217,7 @@ TEST(window_reaches_over_the_dictionary_and_no_further)
         {9 << 20, 1 << 20, true},
         {(9 << 20) + 12345, 3 << 20, false},
         {(16 << 20) - 100, 50, true},
-        {(16 << 20) - 100, 1 << 20, false}, /* 1.25 × would do, Chromium would not */
+        {(16 << 20) - 100, 1 << 20, false}, /* 1.25 × would do, that not */
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct bytes old = noise(rows[i].old_len, 5 + i), new = next_version(old, rows[i].more);

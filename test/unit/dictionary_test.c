@@ -357,7 +357,7 @@ TEST(windows)
     CHECK_EQ_UINT(dictionary_window_max(CODING_DCZ, 6 * mib), 8 * mib);
     CHECK_EQ_UINT(dictionary_window_max(CODING_DCZ, 8 * mib), 8 * mib);
     CHECK_EQ_UINT(dictionary_window_max(CODING_DCZ, 9 * mib), 11 * mib + mib / 4);
-    /* Chromium's rounding is the smaller one. */
+    /* The rounding of the first Chromium with dcz is the smaller one. */
     CHECK_EQ_UINT(dictionary_window_max(CODING_DCZ, 15 * mib), 16 * mib);
     CHECK_EQ_UINT(dictionary_window_max(CODING_DCZ, 16 * mib), 16 * mib);
     CHECK_EQ_UINT(dictionary_window_max(CODING_DCZ, 16 * mib + 1), 20 * mib + 1);
