@@ -5,8 +5,8 @@
  *
  * A line begins with the place where it is done: '!' when the instance is made, '>' in
  * handle_request, '<' in handle_response. Then a command and its words; the last word takes the
- * rest of the line, in which "\n" is a line break. K is a kind: 0 request, 1 response, 2 and 3 their
- * trailers.
+ * rest of the line, in which "\n" is a line break. K is a kind: 0 request, 1 response, 2 and 3
+ * their trailers.
  *
  *   features N | method M | uri U | status N | write K TEXT | log LEVEL TEXT
  *   set K NAME VALUE | add K NAME VALUE | del K NAME

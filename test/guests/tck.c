@@ -4,8 +4,8 @@
  *
  * Written against the text of the interface; the names of the tests, of the header that chooses one
  * and of those that tell the result are the kit's, so that its own runner could talk to this guest.
- * test_filter_tck.py is the client's side. What a test expects of the host is checked here where the
- * host is asked, and by the client where the host is told to do something.
+ * test_filter_tck.py is the client's side. What a test expects of the host is checked here where
+ * the host is asked, and by the client where the host is told to do something.
  */
 #include "http_wasm.h"
 
@@ -155,8 +155,8 @@ static bool test(const char *id)
     return false;
 }
 
-/* With "next" in the configuration every request goes on, as in earlier versions of the kit: what the
- * guest sets must then survive the answer of who is next. */
+/* With "next" in the configuration every request goes on, as in earlier versions of the kit: what
+ * the guest sets must then survive the answer of who is next. */
 static bool always_next;
 
 __attribute__((constructor)) static void start(void)

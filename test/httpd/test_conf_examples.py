@@ -37,7 +37,11 @@ def read(path, mode="r"):
 
 
 def with_hello(guest):
-    return lambda server: server.write("plugins/hello.wasm", read(guest("hello"), "rb"))
+    """Writes the modules that examples name: a program, and a filter."""
+    def write(server):
+        server.write("plugins/hello.wasm", read(guest("hello"), "rb"))
+        server.write("plugins/policy.wasm", read(guest("tck"), "rb"))
+    return write
 
 
 def switched_on(text):

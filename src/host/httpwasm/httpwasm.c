@@ -154,8 +154,7 @@ void httpwasm_explain(const httpwasm *state, wasm_report *report)
     size_t length = strlen(report->detail);
 
     if (report->status == WASM_E_HOST_CALL && state->complaint != NULL)
-        snprintf(report->detail + length, sizeof report->detail - length, ": %s",
-                 state->complaint);
+        snprintf(report->detail + length, sizeof report->detail - length, ": %s", state->complaint);
 }
 
 /* Calls, and on failure fills the report. */

@@ -54,8 +54,8 @@ wasm_status httpwasm_request(httpwasm *state, const exchange_http *http, bool *n
  * of who was next, but an error of the server's own. */
 wasm_status httpwasm_response(httpwasm *state, bool is_error, wasm_report *report);
 
-/* Adds to the report of a failed instantiation why a call of its start section was against the rules;
- * the reports of the functions above have it. */
+/* Adds to the report of a failed instantiation why a call of its start section was against the
+ * rules; the reports of the functions above have it. */
 void httpwasm_explain(const httpwasm *state, wasm_report *report);
 
 /* The request is over: what was enabled for it alone is forgotten. */
