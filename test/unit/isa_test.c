@@ -136,19 +136,13 @@ TEST(later_codes_name_their_feature)
         uint32_t code;
         unsigned feature;
     } cases[] = {
-        {0, 0x06, WASM_FEATURE_EXCEPTIONS},
-        {0, 0x19, WASM_FEATURE_EXCEPTIONS},
-        {0, 0xD3, WASM_FEATURE_GC},
-        {0, 0xFF, WASM_FEATURE_COUNT},
-        {0, 0x27, WASM_FEATURE_COUNT},
-        {0xFB, 0, WASM_FEATURE_GC},
-        {0xFB, 31, WASM_FEATURE_COUNT},
-        {0xFC, 18, WASM_FEATURE_COUNT},
+        {0, 0x06, WASM_FEATURE_EXCEPTIONS}, {0, 0x19, WASM_FEATURE_EXCEPTIONS},
+        {0, 0xD3, WASM_FEATURE_GC},         {0, 0xFF, WASM_FEATURE_COUNT},
+        {0, 0x27, WASM_FEATURE_COUNT},      {0xFB, 0, WASM_FEATURE_GC},
+        {0xFB, 31, WASM_FEATURE_COUNT},     {0xFC, 18, WASM_FEATURE_COUNT},
         {0xFD, 0x9A, WASM_FEATURE_SIMD}, /* of these, some were never given */
-        {0xFD, 0x114, WASM_FEATURE_COUNT},
-        {0xFE, 0x04, WASM_FEATURE_THREADS},
-        {0xFE, 0x4F, WASM_FEATURE_COUNT},
-        {0xFD, UINT32_MAX, WASM_FEATURE_COUNT},
+        {0xFD, 0x114, WASM_FEATURE_COUNT},  {0xFE, 0x04, WASM_FEATURE_THREADS},
+        {0xFE, 0x4F, WASM_FEATURE_COUNT},   {0xFD, UINT32_MAX, WASM_FEATURE_COUNT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         CASE("0x%02x %u", cases[i].prefix, (unsigned)cases[i].code);
