@@ -23,6 +23,7 @@ def backend():
             200, [("Content-Type", "text/html"), ("ETag", '"b"'), ("Set-Cookie", "b=1"), ("X-Backend", "yes"),
                   ("X-Seed", "backend")], b"<p>page</p>\n")
         server.answers["/text"] = lambda h: h.reply(200, [("Content-Type", "text/plain")], b"some text\n" * 100)
+        server.answers["/script"] = lambda h: h.reply(200, [("Content-Type", "text/javascript")], b"some text\n" * 1000)
         server.answers["/error"] = lambda h: h.reply(500, [("X-Backend", "yes")], b"broken\n")
         server.answers["/empty"] = lambda h: h.reply(204, [("X-Backend", "yes")])
         server.answers["/large"] = lambda h: h.reply(200, [("Content-Type", "text/plain")], b"x" * 300000)
@@ -108,6 +109,8 @@ def httpd(make_httpd, guest, backend, socket_backend):
         location("/chain_answers/", "WasmServeFilter a b_answers"),
         location("/deflate/", "WasmServeFilter upper", "SetOutputFilter DEFLATE"),
         'ProxyPass "/deflate/backend/" "http://127.0.0.1:%d/"' % backend.port,
+        location("/compress/", "WasmServeFilter upper", "WasmServe On\nWasmServeTypes .wasm .js\nWasmServeCompress On"),
+        'ProxyPass "/compress/backend/" "http://127.0.0.1:%d/"' % backend.port,
         location("/words/", "WasmServeFilter stream", 'Header set X-Stream administrator'),
         location("/dead/", "WasmServeFilter look"),
         'ProxyPass "/dead/" "http://127.0.0.1:1/"',
@@ -507,6 +510,11 @@ def test_guests_see_text_and_clients_get_it_compressed(httpd, backend, protocol)
         response = send(httpd, protocol, "GET", path, [("Accept-Encoding", "gzip")])
         assert response.get("content-encoding") == "gzip"
         assert zlib.decompress(response.body, 31) == body
+    assert "accept-encoding" not in last(backend)[2]
+    # As well where the module itself compresses.
+    response = send(httpd, protocol, "GET", "/compress/backend/script", [("Accept-Encoding", "gzip")])
+    assert response.get("content-encoding") == "gzip"
+    assert zlib.decompress(response.body, 31) == b"SOME TEXT\n" * 1000
     assert "accept-encoding" not in last(backend)[2]
 
 
