@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plugin: what a request costs that a program answers, in the sandbox and beside it.
+"""Plugin: what a request costs that a program answers or looks at, in the sandbox and beside it.
 
-The same thirteen bytes by: a guest of this module (a fresh instance for every request), mod_lua, mod_cgid (the same C
-source, compiled for this machine), and a file. Throughput is measured with 16 connections, latency with one, which
-shows what a single request costs when nobody waits in line.
+Answered: the same fourteen bytes by a guest of this module (a fresh instance for every request), mod_lua, mod_cgid (the
+same C source, compiled for this machine), and a file. Answered in front: by a filter, and by mod_lua's quick handler.
+Looked at: the file, through a filter that does nothing, and through a hook of mod_lua's that does nothing. Throughput is
+measured with 16 connections, latency with one, which shows what a single request costs when nobody waits in line.
 """
 import os
 import sys
@@ -46,6 +47,41 @@ ScriptAlias "/cgi-bin/" "${root}/cgi-bin/"
 """
 
 
+FILTER = """
+<WasmServePlugin filter>
+    WasmServeModule plugins/filter.wasm
+    WasmServeReuse %s
+</WasmServePlugin>
+WasmServeFilter filter
+"""
+
+# In the phases in which filters have their turn, before and behind.
+LUA_HOOKS = """
+LuaHookTranslateName "${root}/hooks.lua" look
+LuaHookLog "${root}/hooks.lua" look
+"""
+
+LUA_LOOK = """
+require "apache2"
+function look(r)
+    return apache2.DECLINED
+end
+"""
+
+LUA_QUICK = """
+LuaQuickHandler "${root}/hooks.lua" answer
+"""
+
+LUA_ANSWER = """
+require "apache2"
+function answer(r)
+    r.content_type = "text/plain"
+    r:puts("Hello, world!\\n")
+    return apache2.OK
+end
+"""
+
+
 def read(path):
     with open(path, "rb") as file:
         return file.read()
@@ -78,12 +114,50 @@ def cgid():
                                    setup=lambda server: server.write("cgi-bin/answer", read(path), 0o755))
 
 
-def main():
-    measure.prepare()
-    servers, missing, busy, alone = [], [], [], []
+def filtered(guest, reuse="request"):
+    """The file, behind a filter (which may not let anybody get so far)."""
+    def make():
+        path = os.path.join(measure.OUT, guest + ".wasm")
+        measure.compile_wasm(os.path.join(measure.HERE, guest + ".c"), path,
+                             flags=["-I" + os.path.join(measure.TOP, "conf/guest")], link=["-mexec-model=reactor"])
+
+        def setup(server):
+            server.write("plugins/filter.wasm", read(path))
+            server.write("docroot/answer.txt", BODY)
+        return "/answer.txt", dict(config=FILTER % reuse, load_module=True, setup=setup)
+    return make
+
+
+def lua_hook(config, script):
+    def make():
+        if not env.Installation.get().has("lua"):
+            raise Missing("this httpd has no mod_lua")
+
+        def setup(server):
+            server.write("hooks.lua", script)
+            server.write("docroot/answer.txt", BODY)
+        return "/answer.txt", dict(config=config, modules=["lua"], setup=setup)
+    return make
+
+
+# Title, and who takes part; ours first.
+GROUPS = [
+    ("answered", [("guest, fresh instance", sandbox), ("mod_lua", lua), ("mod_cgid, C program", cgid),
+                  ("static file", static_file)]),
+    ("answered in front", [("filter, fresh instance", filtered("filter_answer")),
+                           ("filter, instance for 1000", filtered("filter_answer", "1000")),
+                           ("mod_lua, quick handler", lua_hook(LUA_QUICK, LUA_ANSWER))]),
+    ("looked at on its way", [("filter that does nothing, fresh", filtered("filter_nothing")),
+                              ("filter that does nothing, for 1000", filtered("filter_nothing", "1000")),
+                              ("mod_lua, two hooks that do nothing", lua_hook(LUA_HOOKS, LUA_LOOK)),
+                              ("no filter", static_file)]),
+]
+
+
+def run_group(title, contestants, missing):
+    servers, busy, alone = [], [], []
     try:
-        for name, make in (("guest, fresh instance", sandbox), ("mod_lua", lua), ("mod_cgid, C program", cgid),
-                           ("static file", static_file)):
+        for name, make in contestants:
             try:
                 path, keywords = make()
             except Missing as why:
@@ -106,11 +180,19 @@ def main():
         for server in servers:
             server.stop()
             server.remove()
-    for title, contenders in (("16 connections", busy), ("1 connection", alone)):
+    for connections, contenders in (("16 connections", busy), ("1 connection", alone)):
         ours = contenders[0]
-        measure.table("%s: %d bytes, median of %d rounds (wrk)" % (title, len(BODY), ROUNDS),
+        measure.table("%s, %s: %d bytes, median of %d rounds (wrk)" % (title, connections, len(BODY), ROUNDS),
                       ["", "requests/s", "p50 ms", "p99 ms", "ours is × this", "CPU µs/request"],
                       [[c.name, "%.0f" % c.median("rate"), "%.2f" % c.median("p50"), "%.2f" % c.median("p99"),
                         "" if c is ours else "%.3f" % ours.ratio_to(c), "%.0f" % c.median("cpu")] for c in contenders])
+    sys.stdout.flush()
+
+
+def main():
+    missing = []
+    measure.prepare()
+    for title, contestants in GROUPS:
+        run_group(title, contestants, missing)
     measure.note_missing(missing)
     sys.stdout.flush()
