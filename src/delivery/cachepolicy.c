@@ -100,17 +100,47 @@ static const char *behind_directive(const char *p)
     return p;
 }
 
+/* The length of a directive's name, which begins at p. */
+static size_t name_length(const char *p)
+{
+    return strcspn(p, "=,; \t\"");
+}
+
+static bool is_named(const char *p, const char *name)
+{
+    size_t len = strlen(name);
+
+    return name_length(p) == len && strncasecmp(p, name, len) == 0;
+}
+
+bool cachepolicy_is_fresh(const char *cache_control)
+{
+    bool fresh = false;
+
+    for (const char *p = cache_control; p != NULL && *p != '\0'; p = behind_directive(p)) {
+        p += strspn(p, ", \t");
+        if (is_named(p, "no-store") || is_named(p, "no-cache")) {
+            return false;
+        }
+        if (is_named(p, "max-age")) {
+            const char *number = p + name_length(p);
+            number += *number == '=';
+            number += strspn(number, "\"0");
+            fresh |= *number >= '1' && *number <= '9';
+        }
+    }
+    return fresh;
+}
+
 bool cachepolicy_forbids_transform(const char *cache_control)
 {
-    static const char directive[] = "no-transform";
     const char *p = cache_control;
 
     for (;;) {
         const char *name = p + strspn(p, ", \t"), *end = behind_directive(name);
-        size_t len = strcspn(name, "=,; \t\"");
 
         /* An argument that nobody defined does not change what was asked for. */
-        if (len == sizeof(directive) - 1 && strncasecmp(name, directive, len) == 0) {
+        if (is_named(name, "no-transform")) {
             return true;
         }
         if (*end == '\0') {

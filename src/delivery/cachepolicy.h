@@ -26,6 +26,10 @@ bool cachepolicy_find_hash(const char *name, size_t *at, size_t *len);
 /* Whether the file name (without directories) carries a hash by the rule above. */
 bool cachepolicy_name_is_hashed(const char *name);
 
+/* Whether a response with this Cache-Control (NULL: none) may be used again without asking for some
+ * time: what a dictionary has to be (RFC 9842 §2.2.1). */
+bool cachepolicy_is_fresh(const char *cache_control);
+
 /* The Cache-Control for a name whose content never changes (RFC 8246), or for any other. */
 const char *cachepolicy_value(bool immutable);
 

@@ -23,21 +23,27 @@ bool etag_is_weak(const char *tag)
     return tag[0] == 'W' && tag[1] == '/';
 }
 
+void etag_with_word(char *out, const char *tag, const char *word)
+{
+    size_t len = strlen(tag), n = strlen(word);
+
+    memcpy(out, tag, len + 1);
+    if (len >= 2 && tag[len - 1] == '"') {
+        out[len - 1] = '-';
+        memcpy(out + len, word, n);
+        memcpy(out + len + n, "\"", 2);
+    }
+}
+
 void etag_for_coding(char *out, const char *tag, enum coding coding)
 {
-    size_t len = strlen(tag);
     const char *token = coding_info(coding)->token;
-    size_t n = strlen(token);
 
-    memcpy(out, tag, len);
-    out[len] = '\0';
-    if (coding == CODING_IDENTITY || len < 2 || tag[len - 1] != '"' || n + 2 > ETAG_CODING_EXTRA) {
-        return;
+    if (coding == CODING_IDENTITY || strlen(token) + 2 > ETAG_CODING_EXTRA) {
+        memcpy(out, tag, strlen(tag) + 1);
+    } else {
+        etag_with_word(out, tag, token);
     }
-    out[len - 1] = '-';
-    memcpy(out + len, token, n);
-    out[len + n] = '"';
-    out[len + n + 1] = '\0';
 }
 
 static bool is_etagc(unsigned char c)

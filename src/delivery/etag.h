@@ -31,6 +31,12 @@ void etag_for_coding(char *out, const char *tag, enum coding coding);
  * entity tag; out has then no meaning, and needs the same room. */
 bool etag_for_compressed(char *out, const char *tag, enum coding coding);
 
+/* Writes tag with "-WORD" inside its closing quote to out, which must have strlen(tag) +
+ * strlen(word) + 2 bytes. word is of characters that a tag can have; a tag that does not end with a
+ * quote is copied unchanged. For a coding of which there are several variants: a delta for each
+ * dictionary. */
+void etag_with_word(char *out, const char *tag, const char *word);
+
 bool etag_is_weak(const char *tag);
 
 /* How two tags are to be compared, RFC 9110 §8.8.3.2. */

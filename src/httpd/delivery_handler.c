@@ -28,7 +28,11 @@
 
 #include "cachepolicy.h"
 #include "compression.h"
+#include "delivery_access.h"
+#include "delivery_dictionary.h"
 #include "delivery_response.h"
+#include "delivery_sidecar.h"
+#include "delivery_variants.h"
 #include "httpd_log.h"
 #include "mediatype.h"
 #include "negotiate.h"
@@ -41,13 +45,15 @@ struct plan {
     enum coding named;  /* the coding of a variant asked for by name, else CODING_IDENTITY */
     size_t inner_len;   /* of r->filename without the suffix of that coding */
     coding_set codings; /* what may be negotiated; empty for a variant by name */
+    bool immutable;     /* the name carries a hash of the content */
+    bool dictionaries;  /* deltas may be negotiated as well */
 };
 
 static bool is_candidate(const request_rec *r)
 {
     return r->main == NULL && r->status == HTTP_OK && r->filename != NULL &&
            r->finfo.filetype == APR_REG && (r->path_info == NULL || r->path_info[0] == '\0') &&
-           r->vlist_validator == NULL && delivery_variants_plain_handler(r);
+           r->vlist_validator == NULL && delivery_access_plain_handler(r);
 }
 
 static bool has_type(const struct settings_dir *conf, const char *name, size_t len)
@@ -70,54 +76,6 @@ static bool coding_agrees(const request_rec *r, enum coding coding)
 
     return said == NULL ||
            (coding != CODING_IDENTITY && coding_by_token(said, strlen(said)) == coding);
-}
-
-static struct plan make_plan(const request_rec *r, const struct settings_dir *conf)
-{
-    coding_set codings = SETTING_OF(dir, conf, encodings)->codings;
-    struct plan plan = {.inner_len = strlen(r->filename)};
-    enum coding suffix = coding_by_suffix(r->filename);
-    bool listed;
-
-    if (suffix != CODING_COUNT && coding_in(codings, suffix)) {
-        plan.named = suffix;
-        plan.inner_len -= strlen(coding_info(suffix)->suffix);
-    }
-    listed = has_type(conf, r->filename, plan.inner_len);
-    if (plan.named == CODING_IDENTITY && listed) {
-        plan.codings = codings;
-    }
-    /* Wasm that is not listed has no variants, but its type is still ours. */
-    plan.ours = (listed || (plan.named == CODING_IDENTITY &&
-                            mediatype_has_suffix(r->filename, plan.inner_len, ".wasm"))) &&
-                coding_agrees(r, plan.named);
-    return plan;
-}
-
-/* 405 with Allow for what a file does not understand; OPTIONS as httpd answers it. OK: go on. */
-static int check_method(request_rec *r)
-{
-    ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, M_OPTIONS, -1);
-    switch (r->method_number) {
-    case M_GET: return OK; /* HEAD is GET with r->header_only */
-    case M_OPTIONS: return ap_send_http_options(r);
-    case M_INVALID:
-        LOG_R(APLOG_INFO, 0, r, "unknown method %s", r->method);
-        return HTTP_NOT_IMPLEMENTED;
-    default: return HTTP_METHOD_NOT_ALLOWED;
-    }
-}
-
-static const char *media_type(const request_rec *r, const struct plan *plan)
-{
-    if (mediatype_has_suffix(r->filename, plan->inner_len, ".wasm")) {
-        return MEDIATYPE_WASM;
-    }
-    if (r->content_type == NULL ||
-        (plan->named != CODING_IDENTITY && mediatype_is_archive(r->content_type))) {
-        return mediatype_by_name(r->filename, plan->inner_len);
-    }
-    return r->content_type;
 }
 
 static bool is_immutable(request_rec *r, const struct settings_dir *conf, const char *path)
@@ -147,6 +105,59 @@ const char *delivery_handler_cache_control(request_rec *r, const struct settings
     return cachepolicy_value(may_be_public && is_immutable(r, conf, path));
 }
 
+static struct plan make_plan(request_rec *r, const struct settings_dir *conf)
+{
+    coding_set codings = SETTING_OF(dir, conf, encodings)->codings;
+    struct plan plan = {.inner_len = strlen(r->filename)};
+    enum coding suffix = coding_by_suffix(r->filename);
+    bool listed;
+
+    if (suffix != CODING_COUNT && coding_in(codings, suffix)) {
+        plan.named = suffix;
+        plan.inner_len -= strlen(coding_info(suffix)->suffix);
+    }
+    listed = has_type(conf, r->filename, plan.inner_len);
+    if (plan.named == CODING_IDENTITY && listed) {
+        plan.codings = codings;
+    }
+    /* Wasm that is not listed has no variants, but its type is still ours. */
+    plan.ours = (listed || (plan.named == CODING_IDENTITY &&
+                            mediatype_has_suffix(r->filename, plan.inner_len, ".wasm"))) &&
+                coding_agrees(r, plan.named);
+    if (plan.ours) {
+        plan.immutable = is_immutable(r, conf, r->filename);
+        plan.dictionaries = listed && plan.named == CODING_IDENTITY &&
+                            delivery_dictionary_applies(r, plan.immutable);
+    }
+    return plan;
+}
+
+/* 405 with Allow for what a file does not understand; OPTIONS as httpd answers it. OK: go on. */
+static int check_method(request_rec *r)
+{
+    ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, M_OPTIONS, -1);
+    switch (r->method_number) {
+    case M_GET: return OK; /* HEAD is GET with r->header_only */
+    case M_OPTIONS: return ap_send_http_options(r);
+    case M_INVALID:
+        LOG_R(APLOG_INFO, 0, r, "unknown method %s", r->method);
+        return HTTP_NOT_IMPLEMENTED;
+    default: return HTTP_METHOD_NOT_ALLOWED;
+    }
+}
+
+static const char *media_type(const request_rec *r, const struct plan *plan)
+{
+    if (mediatype_has_suffix(r->filename, plan->inner_len, ".wasm")) {
+        return MEDIATYPE_WASM;
+    }
+    if (r->content_type == NULL ||
+        (plan->named != CODING_IDENTITY && mediatype_is_archive(r->content_type))) {
+        return mediatype_by_name(r->filename, plan->inner_len);
+    }
+    return r->content_type;
+}
+
 /* mod_mime takes ".br" for Breton where the configuration does not forbid it; other languages of
  * the name stay. */
 static void drop_breton(request_rec *r)
@@ -170,19 +181,38 @@ static void drop_breton(request_rec *r)
 static int choose(request_rec *r, const struct plan *plan, struct delivery_file *file)
 {
     const char *accept = apr_table_get(r->headers_in, "Accept-Encoding");
+    struct delivery_dictionary dictionary;
     struct negotiate_prefs prefs;
+    struct delivery_ask ask = {.r = r, .codings = plan->codings, .prefs = &prefs};
 
     negotiate_parse(accept, accept ? strlen(accept) : 0, &prefs);
     if (plan->named == CODING_IDENTITY) {
-        coding_set offers = request_state_of(r)->compressible
-                                ? compression_offers(&prefs, plan->codings, (uint64_t)r->finfo.size)
-                                : 0;
-        return delivery_variants_choose(r, plan->codings, offers, &prefs, file);
+        if (plan->dictionaries && delivery_dictionary_read(r, &prefs, &dictionary)) {
+            ask.dictionary = &dictionary;
+        }
+        if (request_state_of(r)->compressible) {
+            ask.offers = compression_offers(&prefs, plan->codings, (uint64_t)r->finfo.size);
+        }
+        return delivery_variants_choose(&ask, file);
     }
     if (coding_in(prefs.refused, plan->named)) {
         return HTTP_NOT_ACCEPTABLE;
     }
-    return delivery_variants_open_named(r, plan->named, file);
+    return delivery_sidecar_open_named(r, plan->named, file);
+}
+
+/* What caches have to know of the request, on an error too, and there in the table that outlives
+ * the making of an error page. */
+static void set_vary(request_rec *r, const struct plan *plan, int result)
+{
+    apr_table_t *headers = result == OK ? r->headers_out : r->err_headers_out;
+
+    if (plan->codings != 0 || plan->named != CODING_IDENTITY || plan->dictionaries) {
+        apr_table_mergen(headers, "Vary", "Accept-Encoding");
+    }
+    if (plan->dictionaries) {
+        apr_table_mergen(headers, "Vary", "Available-Dictionary");
+    }
 }
 
 /* A script that counts the bytes of a coded body sees decoded ones, and Content-Length is of no use
@@ -220,18 +250,21 @@ int delivery_handler(request_rec *r)
     if (result == DECLINED) {
         return result;
     }
-    if (plan.codings != 0 || plan.named != CODING_IDENTITY) {
-        /* On an error too, and there in the table that outlives the making of an error page. */
-        apr_table_mergen(result == OK ? r->headers_out : r->err_headers_out, "Vary",
-                         "Accept-Encoding");
-    }
+    set_vary(r, &plan, result);
     if (result != OK || r->method_number == M_OPTIONS) {
         return result;
     }
     if (plan.named == CODING_BR) {
         drop_breton(r);
     }
+<<<<<<< HEAD
     announce_raw_size(r, &plan, &file);
     request_state_of(r)->cache_control = delivery_handler_cache_control(r, conf, r->filename, true);
+=======
+    request_state_of(r)->cache_control = cachepolicy_value(plan.immutable);
+    if (plan.dictionaries) {
+        request_state_of(r)->use_as_dictionary = delivery_dictionary_offer(r);
+    }
+>>>>>>> c73bf21 (Delta delivery: WasmServeDictionary, from deltas beside the raw file)
     return delivery_response_send(r, &file, media_type(r, &plan));
 }

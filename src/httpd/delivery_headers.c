@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * delivery_headers.c — Cache-Control and the isolation headers, set where nobody else has set
- * them.
+ * delivery_headers.c — Cache-Control, Use-As-Dictionary and the isolation headers, set where nobody
+ * else has set them.
  *
  * Why:     An administrator's own Header and Expires lines win over our defaults. Those two
  *          modules act while the answer is on its way through the filters, after the handler; so
@@ -23,7 +23,11 @@
 #include "http_request.h"
 #include "util_filter.h"
 
+<<<<<<< HEAD
 #include "loader_handler.h"
+=======
+#include "cachepolicy.h"
+>>>>>>> c73bf21 (Delta delivery: WasmServeDictionary, from deltas beside the raw file)
 #include "request_state.h"
 #include "settings.h"
 
@@ -64,10 +68,13 @@ static void fill(request_rec *r, const char *name, const char *value)
 static apr_status_t fill_out(ap_filter_t *f, apr_bucket_brigade *brigade)
 {
     request_rec *r = f->r;
-    const char *cache_control = request_state_of(r)->cache_control;
+    const struct request_state *state = request_state_of(r);
 
-    if (cache_control != NULL) {
-        fill(r, "Cache-Control", cache_control);
+    if (state->cache_control != NULL) {
+        fill(r, "Cache-Control", state->cache_control);
+    }
+    if (state->use_as_dictionary != NULL) {
+        fill(r, "Use-As-Dictionary", state->use_as_dictionary);
     }
     for (int i = 0; wants_isolation(r) && i < ISOLATION_HEADERS; i++) {
         fill(r, isolation[i].name, isolation[i].value);
@@ -83,12 +90,27 @@ static void yield(request_rec *r, const char *name)
     }
 }
 
+/* A client cannot use a dictionary that it has to ask for again, and should not be told to keep
+ * one. */
+static void keep_dictionary_if_fresh(request_rec *r)
+{
+    const char *always = apr_table_get(r->err_headers_out, "Cache-Control");
+
+    if (!cachepolicy_is_fresh(always ? always : apr_table_get(r->headers_out, "Cache-Control"))) {
+        apr_table_unset(r->headers_out, "Use-As-Dictionary");
+    }
+}
+
 static apr_status_t yield_out(ap_filter_t *f, apr_bucket_brigade *brigade)
 {
     request_rec *r = f->r;
 
     if (request_state_of(r)->cache_control != NULL) {
         yield(r, "Cache-Control");
+    }
+    if (request_state_of(r)->use_as_dictionary != NULL) {
+        yield(r, "Use-As-Dictionary");
+        keep_dictionary_if_fresh(r);
     }
     for (int i = 0; wants_isolation(r) && i < ISOLATION_HEADERS; i++) {
         yield(r, isolation[i].name);

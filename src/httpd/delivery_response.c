@@ -93,8 +93,13 @@ static const char *make_etag(request_rec *r, struct delivery_file *file)
     if (tag == NULL || tag[0] == '\0') {
         return NULL;
     }
-    own = apr_palloc(r->pool, strlen(tag) + ETAG_CODING_EXTRA);
-    etag_for_coding(own, tag, file->coding);
+    if (file->tag_word != NULL) {
+        own = apr_palloc(r->pool, strlen(tag) + strlen(file->tag_word) + 2);
+        etag_with_word(own, tag, file->tag_word);
+    } else {
+        own = apr_palloc(r->pool, strlen(tag) + ETAG_CODING_EXTRA);
+        etag_for_coding(own, tag, file->coding);
+    }
     return own;
 }
 
@@ -109,7 +114,7 @@ static void set_headers(request_rec *r, struct delivery_file *file, const char *
         apr_table_setn(r->headers_out, "ETag", tag);
     }
     ap_set_accept_ranges(r);
-    ap_set_content_length(r, file->finfo.size);
+    ap_set_content_length(r, file->size);
 }
 
 /* The tag with which the file leaves: what is compressed on the way gets another one there. */
@@ -179,7 +184,10 @@ static int prepare_range(request_rec *r, bool use_range, apr_off_t size)
     }
     if (verdict == RANGES_IGNORE) {
         apr_table_unset(r->headers_in, "Range");
-    } else if (verdict == RANGES_UNSATISFIABLE) {
+    } else {
+        request_state_of(r)->use_as_dictionary = NULL; /* a part is no dictionary */
+    }
+    if (verdict == RANGES_UNSATISFIABLE) {
         apr_table_setn(r->err_headers_out, "Content-Range",
                        apr_psprintf(r->pool, "bytes */%" APR_OFF_T_FMT, size));
         return HTTP_RANGE_NOT_SATISFIABLE;
@@ -202,7 +210,7 @@ static void tune_reading(const request_rec *r, const struct delivery_file *file,
      * shrinks meanwhile is an error where it is read, and the end of the process where it is
      * mapped.
      */
-    bool read = file->finfo.size <= (apr_off_t)SMALL_BODY || file->as_sent != CODING_IDENTITY;
+    bool read = file->size <= (apr_off_t)SMALL_BODY || file->as_sent != CODING_IDENTITY;
 
 #if APR_HAS_MMAP
     if (core->enable_mmap == ENABLE_MMAP_OFF || read) {
@@ -220,10 +228,9 @@ static int send_body(request_rec *r, const struct delivery_file *file, bool with
 
     state->delivered = true;
     state->as_sent = file->as_sent;
-    if (with_body && file->finfo.size > 0) {
+    if (with_body && file->size > 0) {
         /* Splits what is larger than a bucket can be. */
-        apr_bucket *bucket =
-            apr_brigade_insert_file(brigade, file->fd, 0, file->finfo.size, r->pool);
+        apr_bucket *bucket = apr_brigade_insert_file(brigade, file->fd, 0, file->size, r->pool);
         tune_reading(r, file, bucket);
     }
     APR_BRIGADE_INSERT_TAIL(brigade, apr_bucket_eos_create(r->connection->bucket_alloc));
@@ -255,8 +262,7 @@ int delivery_response_send(request_rec *r, const struct delivery_file *file, con
         return send_body(r, &own, false);
     }
     /* What is compressed on the way has no bytes that a part could be cut of a second time. */
-    result =
-        prepare_range(r, conditions.use_range && own.as_sent == CODING_IDENTITY, own.finfo.size);
+    result = prepare_range(r, conditions.use_range && own.as_sent == CODING_IDENTITY, own.size);
     if (result != OK) {
         return fail(r, &own, result);
     }

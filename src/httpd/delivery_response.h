@@ -7,7 +7,7 @@
 #ifndef DELIVERY_RESPONSE_H
 #define DELIVERY_RESPONSE_H
 
-#include "delivery_variants.h"
+#include "delivery_file.h"
 
 /* Sets the media type. */
 void delivery_response_type(request_rec *r, const char *type);

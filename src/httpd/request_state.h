@@ -20,7 +20,9 @@ struct filter_chain;
 struct plugin_verdict;
 
 struct request_state {
-    const char *cache_control; /* what delivery would say, unless somebody else has; or NULL */
+    /* What delivery would say, unless somebody else has; or NULL. */
+    const char *cache_control;
+    const char *use_as_dictionary;
 
     /* Compression as it is sent. Identity is 0, so that all zero bytes mean "nothing". */
     bool compressible;   /* the filters for it stand in the chain of this request */

@@ -44,11 +44,11 @@ FINE = [
     "WasmServe On", "WasmServe oFF", "WasmServeTypes wasm js", "WasmServeTypes .wasm .framework.js .data",
     "WasmServeEncodings gzip", "WasmServeEncodings BR x-gzip zstd", "WasmServeEncodings none",
     "WasmServeImmutable Off", "WasmServeImmutable auto", 'WasmServeImmutable "^app\\\\.[a-z0-9]{8}\\\\."',
-    "WasmServeCompress On", "WasmServeIsolation On",
+    "WasmServeCompress On", "WasmServeDictionary On", "WasmServeIsolation On",
 ]
 
 DIRECTIVES = ["WasmServe", "WasmServeTypes", "WasmServeEncodings", "WasmServeImmutable", "WasmServeCompress",
-              "WasmServeIsolation"]
+              "WasmServeDictionary", "WasmServeIsolation"]
 
 
 @pytest.fixture(scope="module")

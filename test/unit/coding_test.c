@@ -169,6 +169,41 @@ TEST(types_and_endings)
         ".an-ending-that-is-longer-than-anybody-would-ever-write-it-down-here"));
 }
 
+static const struct {
+    const char *cache_control;
+    bool fresh;
+} policies[] = {
+    {NULL, false},
+    {"", false},
+    {"no-cache", false},
+    {"public, max-age=31536000, immutable", true},
+    {"max-age=1", true},
+    {"MAX-AGE=1", true},
+    {"max-age=\"60\"", true},
+    {"max-age=060", true},
+    {"max-age=0", false},
+    {"max-age=00", false},
+    {"max-age=", false},
+    {"max-age", false},
+    {"max-age=x", false},
+    {"max-ages=60", false},
+    {"s-maxage=60", false},
+    {"max-age=60, no-cache", false},
+    {"no-cache,max-age=60", false},
+    {"max-age=60,\tNo-Store", false},
+    {"no-cache=\"Set-Cookie\", max-age=60", false}, /* on the safe side */
+    {"private, max-age=60, no-transform", true},
+    {" , ,max-age=60,", true},
+};
+
+TEST(what_may_be_kept)
+{
+    for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+        CASE("%s", policies[i].cache_control ? policies[i].cache_control : "(none)");
+        CHECK_EQ_INT(cachepolicy_is_fresh(policies[i].cache_control), policies[i].fresh);
+    }
+}
+
 TEST(suffixes_of_names)
 {
     CHECK(mediatype_has_suffix("app.wasm", 8, ".wasm"));

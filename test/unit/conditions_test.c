@@ -160,6 +160,14 @@ TEST(tags_of_codings)
         etag_for_coding(out, tags[i].tag, tags[i].coding);
         CHECK_EQ_STR(out, tags[i].own);
     }
+    for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+        char out[64];
+        CASE("%s, with a word", tags[i].tag);
+        etag_with_word(out, tags[i].tag, "gzip");
+        if (tags[i].coding == CODING_GZIP || strchr(tags[i].tag, '"') == NULL) {
+            CHECK_EQ_STR(out, tags[i].own);
+        }
+    }
     CHECK(etag_is_weak("W/\"x\""));
     CHECK(!etag_is_weak("\"W/\""));
     CHECK(!etag_is_weak(""));

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * fileid.c — compares and writes the identity of a file; fileid.h says what it is good for.
+ *
+ * Memory:  Nothing is kept.
+ * Threads: Any.
+ */
+#include "fileid.h"
+
+static int64_t microseconds(struct timespec t)
+{
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+struct fileid fileid_of_stat(const struct stat *st)
+{
+    return (struct fileid){.device = (uint64_t)st->st_dev,
+                           .inode = (uint64_t)st->st_ino,
+                           .size = (uint64_t)st->st_size,
+                           .mtime = microseconds(st->st_mtim),
+                           .ctime = microseconds(st->st_ctim)};
+}
+
+bool fileid_equal(const struct fileid *a, const struct fileid *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+           a->mtime == b->mtime && a->ctime == b->ctime;
+}
+
+bool fileid_settled(const struct fileid *id, int64_t now)
+{
+    int64_t last = id->mtime > id->ctime ? id->mtime : id->ctime;
+
+    return now >= FILEID_SETTLED && last <= now - FILEID_SETTLED;
+}
+
+/* Little-endian. */
+static void put(uint8_t *out, uint64_t value)
+{
+    for (int i = 0; i < 8; i++) {
+        out[i] = (uint8_t)(value >> 8 * i);
+    }
+}
+
+static uint64_t get(const uint8_t *in)
+{
+    uint64_t value = 0;
+
+    for (int i = 7; i >= 0; i--) {
+        value = value << 8 | in[i];
+    }
+    return value;
+}
+
+void fileid_write(uint8_t out[FILEID_BYTES], const struct fileid *id)
+{
+    put(out, id->device);
+    put(out + 8, id->inode);
+    put(out + 16, id->size);
+    put(out + 24, (uint64_t)id->mtime);
+    put(out + 32, (uint64_t)id->ctime);
+}
+
+void fileid_read(struct fileid *id, const uint8_t bytes[FILEID_BYTES])
+{
+    *id = (struct fileid){get(bytes), get(bytes + 8), get(bytes + 16), (int64_t)get(bytes + 24),
+                          (int64_t)get(bytes + 32)};
+}
+
+/* The finisher of SplitMix64. */
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+}
+
+uint64_t fileid_hash(const struct fileid *id)
+{
+    uint64_t hash = mix(id->device + 0x9e3779b97f4a7c15u);
+
+    hash = mix(hash ^ id->inode);
+    hash = mix(hash ^ id->size);
+    hash = mix(hash ^ (uint64_t)id->mtime);
+    return mix(hash ^ (uint64_t)id->ctime);
+}
