@@ -155,6 +155,25 @@ static void add(struct text *text, const char *bytes, size_t len)
     text->out[text->len] = '\0';
 }
 
+bool dictionary_write_family(char *out, size_t size, const char *name)
+{
+    struct text text = {out, size, 0, size == 0};
+    struct piece piece;
+
+    if (!cachepolicy_name_is_hashed(name)) {
+        return false;
+    }
+    do {
+        piece = next_piece(name);
+        add(&text, name, piece.text);
+        if (piece.hash != 0) {
+            add(&text, "*", 1);
+        }
+        name += piece.text + piece.hash;
+    } while (piece.hash != 0);
+    return !text.full;
+}
+
 /* One character of the path, or one percent-encoded byte, as a literal of a URLPattern inside a
  * String of a structured field, where the backslash itself has to be escaped. */
 static void add_literal(struct text *text, const char *path, size_t len)

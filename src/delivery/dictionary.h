@@ -60,6 +60,10 @@ bool dictionary_may_serve(const struct dictionary_reader *reader);
 /* Whether b is another version of the file a. Names without directories. */
 bool dictionary_same_family(const char *a, const char *b);
 
+/* The name with a "*" in place of each hash: the same for all of a family. False if it has none, or
+ * size is not enough. */
+bool dictionary_write_family(char *out, size_t size, const char *name);
+
 /* The file name that an id of ours stands for: percent-decoded, without a slash, not beginning with
  * a dot. False if it stands for none. name must have DICTIONARY_ID_SIZE bytes. */
 bool dictionary_name_of_id(const char *id, char *name);

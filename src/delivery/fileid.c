@@ -6,6 +6,8 @@
  */
 #include "fileid.h"
 
+#include "bytes.h"
+
 static int64_t microseconds(struct timespec t)
 {
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
@@ -33,37 +35,19 @@ bool fileid_settled(const struct fileid *id, int64_t now)
     return now >= FILEID_SETTLED && last <= now - FILEID_SETTLED;
 }
 
-/* Little-endian. */
-static void put(uint8_t *out, uint64_t value)
-{
-    for (int i = 0; i < 8; i++) {
-        out[i] = (uint8_t)(value >> 8 * i);
-    }
-}
-
-static uint64_t get(const uint8_t *in)
-{
-    uint64_t value = 0;
-
-    for (int i = 7; i >= 0; i--) {
-        value = value << 8 | in[i];
-    }
-    return value;
-}
-
 void fileid_write(uint8_t out[FILEID_BYTES], const struct fileid *id)
 {
-    put(out, id->device);
-    put(out + 8, id->inode);
-    put(out + 16, id->size);
-    put(out + 24, (uint64_t)id->mtime);
-    put(out + 32, (uint64_t)id->ctime);
+    bytes_put_u64(out, id->device);
+    bytes_put_u64(out + 8, id->inode);
+    bytes_put_u64(out + 16, id->size);
+    bytes_put_u64(out + 24, (uint64_t)id->mtime);
+    bytes_put_u64(out + 32, (uint64_t)id->ctime);
 }
 
 void fileid_read(struct fileid *id, const uint8_t bytes[FILEID_BYTES])
 {
-    *id = (struct fileid){get(bytes), get(bytes + 8), get(bytes + 16), (int64_t)get(bytes + 24),
-                          (int64_t)get(bytes + 32)};
+    *id = (struct fileid){bytes_get_u64(bytes), bytes_get_u64(bytes + 8), bytes_get_u64(bytes + 16),
+                          (int64_t)bytes_get_u64(bytes + 24), (int64_t)bytes_get_u64(bytes + 32)};
 }
 
 /* The finisher of SplitMix64. */

@@ -12,10 +12,11 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { PLACES = 256, PIECE = 64 * 1024 };
+enum { PLACES = 256, PIECE = 16 * 1024 };
 
 static struct place {
     struct fileid id; /* all zero: empty; no file has a size and times of zero and is asked for */
@@ -80,24 +81,33 @@ static bool read_digest(int fd, uint8_t digest[SHA256_SIZE])
     return n == 0;
 }
 
-bool digest_memo_of_file(const char *path, const struct fileid *id, int64_t now,
-                         uint8_t digest[SHA256_SIZE])
+static bool read_file(const char *path, const struct fileid *id, uint8_t digest[SHA256_SIZE])
 {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     bool done;
-    int fd;
 
-    if (digest_memo_get(id, digest)) {
-        return true;
-    }
-    if (!fileid_settled(id, now)) {
-        return false;
-    }
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
         return false;
     }
     done = is_file(fd, id) && read_digest(fd, digest) && is_file(fd, id);
     close(fd);
+    return done;
+}
+
+bool digest_memo_of_file(const char *path, const struct fileid *id, int64_t now,
+                         uint8_t digest[SHA256_SIZE])
+{
+    static atomic_flag busy = ATOMIC_FLAG_INIT;
+    bool done;
+
+    if (digest_memo_get(id, digest)) {
+        return true;
+    }
+    if (!fileid_settled(id, now) || atomic_flag_test_and_set(&busy)) {
+        return false;
+    }
+    done = read_file(path, id, digest);
+    atomic_flag_clear(&busy);
     if (done) {
         digest_memo_put(id, digest);
     }

@@ -24,7 +24,7 @@ void digest_memo_put(const struct fileid *id, const uint8_t digest[SHA256_SIZE])
 
 /* The digest of the file at path, if that is the file that id names, at the time now (microseconds
  * since the epoch): remembered, or read. False if it is another one by now, has changed while it
- * was read, may still be changing, or cannot be read. */
+ * was read, may still be changing, or cannot be read; or somebody else is reading one just now. */
 bool digest_memo_of_file(const char *path, const struct fileid *id, int64_t now,
                          uint8_t digest[SHA256_SIZE]);
 
