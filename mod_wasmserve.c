@@ -9,6 +9,7 @@
  *            src/httpd/settings.def   every directive, a row each; settings.c reads them
  *            src/httpd/delivery_*.c   a request for a .wasm file, answered in its smallest form
  *            src/httpd/adopt_*.c, compress_*.c   what is compressed as it is sent
+ *            src/httpd/store_service.c  who makes the variants that nobody deployed
  *            src/delivery/            the rules that delivery follows, as pure functions
  *            src/httpd/loader_handler.c   the script with which pages load their apps
  *            src/httpd/plugin*.c      a request, answered by a guest in the sandbox
@@ -33,6 +34,7 @@
 #include "request_lines_filter.h"
 #include "settings.h"
 #include "status_page.h"
+#include "store_service.h"
 
 static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
@@ -41,12 +43,21 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     return settings_init(pconf, ptemp);
 }
 
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
+static void child_stopping(apr_pool_t *pchild, int graceful)
+{
+    plugin_child_stopping(pchild, graceful);
+    store_service_child_stopping();
+}
+#endif
+
 static void register_hooks(apr_pool_t *p)
 {
     static const char *const before_headers[] = {"mod_headers.c", NULL};
     static const char *const after_expires[] = {"mod_expires.c", NULL};
     static const char *const after_headers[] = {"mod_headers.c", NULL};
     static const char *const after_cache[] = {"mod_cache.c", NULL};
+    static const char *const after_watchdog[] = {"mod_watchdog.c", NULL};
     static const char *const before_dir[] = {"mod_dir.c", NULL};
     static const char *const before_rewriting[] = {"mod_rewrite.c", "mod_proxy.c", NULL};
 
@@ -76,9 +87,17 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_check_config(plugin_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(plugin_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(plugin_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+
+    /* The store's worker is ordered before mod_watchdog makes its mutexes, which it does last. In a
+     * child the store is opened last: what is registered then is cleaned up first, before
+     * mod_watchdog waits for the worker. */
+    ap_hook_check_config(store_service_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(store_service_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(store_service_child_init, after_watchdog, NULL, APR_HOOK_LAST);
 #if AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
-    /* Worker threads are joined after this; a guest with a long deadline would keep them. */
-    ap_hook_child_stopping(plugin_child_stopping, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Worker threads are joined after this; a guest with a long deadline would keep them, and the
+     * store's worker the child. */
+    ap_hook_child_stopping(child_stopping, NULL, NULL, APR_HOOK_MIDDLE);
 #endif
 
     /* Filters by plugins see a request before its URL is decoded, rewritten or taken for a proxy,

@@ -86,8 +86,9 @@ bool store_put_family(const struct store *s, const char *path, const struct stor
 /* Removes a variant, and what the index says of it. */
 void store_remove_variant(const struct store *s, const struct store_key *key);
 
-/* Removes until what is left fits into the cap, in bytes on the disk. Returns how many. */
-size_t store_evict(const struct store *s, uint64_t cap);
+/* Removes until what is left fits into the cap, in bytes on the disk. Returns how many; *youngest
+ * becomes the last use of one that had to go, in seconds since the epoch, where that is later. */
+size_t store_evict(const struct store *s, uint64_t cap, int64_t *youngest);
 
 /* Jobs by place: the first whose name is greater than after ("": any), with its age in seconds;
  * false at the end. A job that cannot be read is removed, unless it may still be being written. */

@@ -228,7 +228,7 @@ static struct listing list_variants(const struct store *s)
     return listing;
 }
 
-size_t store_evict(const struct store *s, uint64_t cap)
+size_t store_evict(const struct store *s, uint64_t cap, int64_t *youngest)
 {
     struct listing listing = list_variants(s);
     struct store_used **all = malloc((listing.n + 1) * sizeof(struct store_used *));
@@ -240,7 +240,9 @@ size_t store_evict(const struct store *s, uint64_t cap)
         }
         evicted = store_evict_choose(all, listing.n, cap);
         for (size_t i = 0; evicted > 0 && i < listing.n; i++) {
-            if (listing.all[i].used.evict) {
+            const struct store_used *used = &listing.all[i].used;
+            if (used->evict) {
+                *youngest = used->used > *youngest ? used->used : *youngest;
                 store_remove_variant(s, &listing.all[i].key);
             }
         }

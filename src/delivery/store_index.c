@@ -27,6 +27,13 @@ _Static_assert(CODING_BR == 1 && CODING_ZSTD == 2 && CODING_GZIP == 3,
 
 static const char entry_magic[8] = "WSindex1";
 
+bool store_entry_has_digest(const struct store_entry *entry)
+{
+    static const uint8_t none[SHA256_SIZE];
+
+    return memcmp(entry->digest, none, SHA256_SIZE) != 0;
+}
+
 uint64_t store_index_offset(const struct fileid *id)
 {
     return fileid_hash(id) % STORE_BUCKETS * STORE_BUCKET_SIZE;

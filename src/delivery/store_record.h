@@ -78,6 +78,9 @@ struct store_entry {
     uint64_t stamp;         /* seconds since the epoch; when it was written */
 };
 
+/* Whether the file has been read: one that was given up before has an entry without a digest. */
+bool store_entry_has_digest(const struct store_entry *entry);
+
 /* The file is a table of buckets; an entry is in the bucket that its id's hash chooses, anywhere.
  */
 enum {

@@ -18,6 +18,7 @@
 
 struct delivery_dictionary;
 struct delivery_source;
+struct store_key;
 
 struct delivery_file {
     enum coding coding;
@@ -27,6 +28,7 @@ struct delivery_file {
     apr_file_t *fd;                       /* valid once it is open */
     apr_finfo_t finfo;                    /* of the path when found, of fd once it is open */
     apr_off_t size;                       /* of the representation: the first bytes of the file */
+    const struct store_key *key;          /* in the store */
     const char *tag;      /* the whole entity tag, strong, of the content; NULL: made from finfo */
     const char *tag_word; /* goes into a tag that is made from finfo; NULL: the coding's token */
 };
@@ -38,6 +40,7 @@ struct delivery_ask {
     coding_set
         offers; /* of those, the ones that the raw file can be compressed with as it is sent */
     const struct negotiate_prefs *prefs;
+    bool is_version; /* the file is one of a family: later ones may be deltas against it */
     struct delivery_dictionary *dictionary; /* that the client has; NULL: none of use */
 };
 

@@ -183,7 +183,8 @@ static int choose(request_rec *r, const struct plan *plan, struct delivery_file 
     const char *accept = apr_table_get(r->headers_in, "Accept-Encoding");
     struct delivery_dictionary dictionary;
     struct negotiate_prefs prefs;
-    struct delivery_ask ask = {.r = r, .codings = plan->codings, .prefs = &prefs};
+    struct delivery_ask ask = {
+        .r = r, .codings = plan->codings, .prefs = &prefs, .is_version = plan->dictionaries};
 
     negotiate_parse(accept, accept ? strlen(accept) : 0, &prefs);
     if (plan->named == CODING_IDENTITY) {

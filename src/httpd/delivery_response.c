@@ -93,6 +93,9 @@ static const char *make_etag(request_rec *r, struct delivery_file *file)
     if (tag == NULL || tag[0] == '\0') {
         return NULL;
     }
+    if (file->tag != NULL) {
+        return file->tag;
+    }
     if (file->tag_word != NULL) {
         own = apr_palloc(r->pool, strlen(tag) + strlen(file->tag_word) + 2);
         etag_with_word(own, tag, file->tag_word);

@@ -16,9 +16,10 @@
 
 #include "compression.h"
 #include "delivery_sidecar.h"
+#include "delivery_store.h"
 #include "httpd_log.h"
 
-static const struct delivery_source *const sources[] = {&delivery_sidecar};
+static const struct delivery_source *const sources[] = {&delivery_sidecar, &delivery_store};
 
 int delivery_variants_open_requested(request_rec *r, enum coding coding, struct delivery_file *file)
 {

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "apr_strings.h"
+#include "http_core.h"
 
 #include "setting_number.h"
 
@@ -123,6 +124,38 @@ int setting_pattern_match(const struct setting_pattern *pattern, apr_pool_t *poo
     return ap_regexec(regex, name, 0, NULL, 0) == 0;
 }
 
+#define STORE_SIZE_DEFAULT (INT64_C(1) << 30)
+
+static const char *store_parse(void *slot, const struct setting_input *in)
+{
+    struct setting_store value = {.set = true, .size = STORE_SIZE_DEFAULT};
+    char low[24], high[24];
+
+    if (in->cmd->server->is_virtual) {
+        return "there is one store for the whole server; it belongs outside of <VirtualHost>";
+    }
+    if (in->argc > 2) {
+        return "takes a directory and, optionally, a size";
+    }
+    value.path = ap_server_root_relative(in->pool, in->argv[0]);
+    if (value.path == NULL || value.path[0] != '/') {
+        return apr_psprintf(in->temp, "\"%s\" is not the path of a directory", in->argv[0]);
+    }
+    if (in->argc == 2 && !setting_number_size(in->argv[1], &value.size)) {
+        return apr_psprintf(in->temp, "\"%s\" is not a size such as 512M or 4G", in->argv[1]);
+    }
+    if (value.size < in->min || value.size > in->max) {
+        setting_number_format_size(low, sizeof(low), in->min);
+        setting_number_format_size(high, sizeof(high), in->max);
+        return apr_psprintf(in->temp, "\"%s\" is out of range; allowed is %s to %s", in->argv[1],
+                            low, high);
+    }
+    value.line =
+        apr_psprintf(in->pool, "%s:%d", in->cmd->directive->filename, in->cmd->directive->line_num);
+    *(struct setting_store *)slot = value;
+    return NULL;
+}
+
 typedef bool (*number_fn)(const char *text, int64_t *out);
 typedef void (*format_fn)(char *buf, size_t len, int64_t value);
 
@@ -194,6 +227,7 @@ TYPE(flag, "On|Off", override);
 TYPE(suffixes, ".SUFFIX ...", override);
 TYPE(codings, "CODING ...|none", override);
 TYPE(pattern, "REGEX|Auto|Off", override);
+TYPE(store, "DIR [SIZE]", override);
 TYPE(size_limit, "SIZE", limit);
 TYPE(time_limit, "MS", limit);
 TYPE(count_limit, "N", limit);

@@ -53,6 +53,14 @@ struct setting_codings {
     coding_set codings;
 };
 
+/* DIR [SIZE] */
+struct setting_store {
+    bool set;
+    const char *path; /* absolute */
+    int64_t size;     /* bytes */
+    const char *line; /* "file:line" of the directive, for complaints that come later */
+};
+
 /* A regular expression, `Off`, or `Auto` (the default): a rule that is built in.
  * An expression from the server configuration is compiled when that is read. One from .htaccess is
  * read for every request below it, most of which never ask for the expression; it is compiled at
@@ -82,6 +90,7 @@ struct setting_limit {
     TYPE(suffixes, struct setting_suffixes)                                                        \
     TYPE(codings, struct setting_codings)                                                          \
     TYPE(pattern, struct setting_pattern)                                                          \
+    TYPE(store, struct setting_store)                                                              \
     TYPE(size_limit, struct setting_limit)                                                         \
     TYPE(time_limit, struct setting_limit)                                                         \
     TYPE(count_limit, struct setting_limit)                                                        \

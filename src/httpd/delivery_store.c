@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * delivery_store.c — variants out of the store, and requests for those that are not there yet.
+ *
+ * How:     The raw file's identity, which httpd has looked up anyway, leads to an entry of the
+ * index with the digest of its content and the sizes of its variants: one read, whatever is asked
+ * for. The variant that wins is opened; its seal says what it is, and its body has been compared
+ * with the checksum once by this process. Access:  A variant in the store is the content of the raw
+ * file, which this very request may have. It has no name of its own that anybody could deny. For a
+ * delta the old version's name is asked for as for any (delivery_access.h), even where that file is
+ * gone by now. Jobs:    What is missing is asked for with a file in the store's queue, by each
+ * process once in ten seconds at most, and answered with what there is. Memory:  In r->pool.
+ * Threads: As the request: one thread at a time.
+ */
+#include "delivery_store.h"
+
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "apr_portable.h"
+#include "apr_strings.h"
+#include "http_core.h"
+
+#include "delivery_access.h"
+#include "delivery_dictionary.h"
+#include "delivery_sidecar.h"
+#include "delta.h"
+#include "digest_memo.h"
+#include "encoder.h"
+#include "httpd_log.h"
+#include "passed_over.h"
+#include "store_service.h"
+
+/* For passed_over_first, beside what delivery_sidecar.c numbers; the coding is added. */
+enum { REASON_BROKEN = 1000 };
+
+/* ---- jobs ---- */
+
+enum { ASKED = 256, AGAIN = 10 };
+
+/* Whether this process has not asked about the path in this state within the last seconds. Two that
+ * share a place in the table are asked about more often, which the queue puts up with. */
+static bool may_ask(const request_rec *r, const char *path, int64_t state)
+{
+    static _Atomic uint64_t asked[ASKED];
+    struct fileid about = {.mtime = state, .ctime = apr_time_sec(r->request_time) / AGAIN};
+    uint64_t hash;
+
+    while (*path != '\0') {
+        about.inode = about.inode * 31 + (unsigned char)*path++;
+    }
+    hash = fileid_hash(&about);
+    about.ctime = 0;
+    return atomic_exchange_explicit(&asked[fileid_hash(&about) % ASKED], hash,
+                                    memory_order_relaxed) != hash;
+}
+
+static void add_job(request_rec *r, struct store_job *job, const char *path)
+{
+    struct store *store = store_service_store();
+
+    if (strlen(path) >= sizeof(job->path)) {
+        return;
+    }
+    apr_cpystrn(job->path, path, sizeof(job->path));
+    if (store_add_job(store, job)) {
+        LOG_R(APLOG_DEBUG, 0, r, "%s: asked the store for %s", path,
+              job->kind == STORE_JOB_DELTA ? "a delta" : "variants");
+        return;
+    }
+    LOG_R(APLOG_DEBUG, errno, r, "%s: the store takes no job", path);
+    store_heal(store);
+}
+
+/* The codings that the file shall have variants in: allowed here, and not beside it. */
+static coding_set codings_without_sidecar(const struct delivery_ask *ask, coding_set missing)
+{
+    struct delivery_file found[CODING_COUNT];
+    coding_set others = ask->codings & (coding_set)~missing;
+
+    /* For those that this client did not ask for, nobody has looked. */
+    return missing | (others & (coding_set)~delivery_sidecar.find(ask, others, found));
+}
+
+/* Asks for the variants of the requested file that are not known, and as a version for its content.
+ */
+static void ask_for_file(const struct delivery_ask *ask, const struct store_entry *entry,
+                         coding_set missing)
+{
+    request_rec *r = ask->r;
+    struct store_job job = {.kind = STORE_JOB_FILE, .id = entry->id, .version = ask->is_version};
+    coding_set codings;
+
+    if (!may_ask(r, r->filename, r->finfo.mtime)) {
+        return;
+    }
+    codings = codings_without_sidecar(ask, missing);
+    for (int c = 1; c < STORE_PLAIN; c++) {
+        if (coding_in(codings, (enum coding)c) && entry->sizes[c] == 0 &&
+            encoder_can((enum coding)c, false)) {
+            job.codings |= (coding_set)(1u << c);
+        }
+    }
+    add_job(r, &job, r->filename);
+}
+
+/* Asks for the content of the old version, if this client could have it. */
+static void ask_for_old(const struct delivery_ask *ask)
+{
+    request_rec *r = ask->r;
+    struct store_job job = {.kind = STORE_JOB_FILE, .version = true};
+    apr_finfo_t seen;
+
+    if (may_ask(r, ask->dictionary->path, 0) &&
+        delivery_access_file(r, ask->dictionary->path, &seen)) {
+        job.id = delivery_file_id(&seen);
+        if (job.id.size <= store_service_limits()->dictionary_max) {
+            add_job(r, &job, ask->dictionary->path);
+        }
+    }
+}
+
+static void ask_for_delta(const struct delivery_ask *ask, const struct store_entry *entry,
+                          coding_set wanted)
+{
+    struct store_job job = {.kind = STORE_JOB_DELTA};
+
+    for (int c = STORE_PLAIN; c < CODING_COUNT; c++) {
+        if (coding_in(wanted, (enum coding)c) && delta_can((enum coding)c)) {
+            job.codings |= (coding_set)(1u << c);
+        }
+    }
+    if (job.codings != 0 && may_ask(ask->r, ask->dictionary->path, ask->r->finfo.mtime)) {
+        memcpy(job.digest, entry->digest, SHA256_SIZE);
+        memcpy(job.old, ask->dictionary->digest, SHA256_SIZE);
+        add_job(ask->r, &job, ask->r->filename);
+    }
+}
+
+/* ---- finding ---- */
+
+static struct store_key key_of(const struct delivery_ask *ask, const struct store_entry *entry,
+                               enum coding coding)
+{
+    struct store_key key = {.coding = coding};
+
+    memcpy(key.digest, entry->digest, SHA256_SIZE);
+    if (coding_needs_dictionary(coding)) {
+        memcpy(key.old, ask->dictionary->digest, SHA256_SIZE);
+    }
+    return key;
+}
+
+static void fill(struct delivery_file *file, enum coding coding, const struct delivery_ask *ask,
+                 const struct store_entry *entry, uint64_t size)
+{
+    struct store_key *key = apr_palloc(ask->r->pool, sizeof(*key));
+
+    *key = key_of(ask, entry, coding);
+    *file = (struct delivery_file){.coding = coding,
+                                   .source = &delivery_store,
+                                   .path = ask->r->filename,
+                                   .size = (apr_off_t)size,
+                                   .key = key};
+}
+
+static coding_set find_plain(const struct delivery_ask *ask, const struct store_entry *entry,
+                             coding_set wanted, struct delivery_file found[CODING_COUNT])
+{
+    coding_set have = 0, missing = 0;
+
+    for (int c = 1; c < STORE_PLAIN; c++) {
+        coding_set bit = (coding_set)(1u << c);
+        if ((wanted & bit) == 0) {
+            continue;
+        }
+        if (entry->sizes[c] == 0) {
+            missing |= bit;
+        } else if (entry->sizes[c] != STORE_USELESS) {
+            fill(&found[c], (enum coding)c, ask, entry, entry->sizes[c]);
+            have |= bit;
+        }
+    }
+    if (missing != 0) {
+        ask_for_file(ask, entry, missing);
+    }
+    return have;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+/* Whether the store has both versions; asks for what it has not. */
+static bool has_versions(const struct delivery_ask *ask, const struct store_entry *entry)
+{
+    request_rec *r = ask->r;
+    struct store_family family = {0};
+    bool has_new, has_old;
+
+    if (entry->id.size > store_service_limits()->dictionary_max) {
+        return false;
+    }
+    store_find_family(store_service_store(), r->filename, &family);
+    has_new = store_family_find(&family, entry->digest, base_name(r->filename)) != NULL;
+    has_old = store_family_find(&family, ask->dictionary->digest, ask->dictionary->name) != NULL;
+    if (!has_new) {
+        ask_for_file(ask, entry, 0);
+    }
+    if (!has_old) {
+        ask_for_old(ask);
+    }
+    return has_new && has_old;
+}
+
+static coding_set find_deltas(const struct delivery_ask *ask, const struct store_entry *entry,
+                              coding_set wanted, struct delivery_file found[CODING_COUNT])
+{
+    coding_set have = 0, missing = 0;
+
+    if (!store_entry_has_digest(entry) || !has_versions(ask, entry)) {
+        return 0;
+    }
+    for (int c = STORE_PLAIN; c < CODING_COUNT; c++) {
+        coding_set bit = (coding_set)(1u << c);
+        struct store_key key = key_of(ask, entry, (enum coding)c);
+        struct store_seal seal;
+        struct stat st;
+        int fd;
+
+        if ((wanted & bit) == 0) {
+            continue;
+        }
+        fd = store_open_variant(store_service_store(), &key, &seal, &st);
+        if (fd < 0) {
+            missing |= bit;
+            continue;
+        }
+        close(fd);
+        if (seal.body_size > 0) {
+            fill(&found[c], (enum coding)c, ask, entry, seal.body_size);
+            have |= bit;
+        }
+    }
+    if (missing != 0) {
+        ask_for_delta(ask, entry, missing);
+    }
+    return have;
+}
+
+static coding_set find(const struct delivery_ask *ask, coding_set wanted,
+                       struct delivery_file found[CODING_COUNT])
+{
+    static const coding_set deltas = 1u << CODING_DCB | 1u << CODING_DCZ;
+    struct store *store = store_service_store();
+    struct store_entry entry;
+    struct fileid id;
+    coding_set have;
+
+    if (store == NULL) {
+        return 0;
+    }
+    id = delivery_file_id(&ask->r->finfo);
+    if (id.size < STORE_RAW_MIN || id.size > store_service_limits()->raw_max ||
+        !fileid_settled(&id, ask->r->request_time)) {
+        return 0;
+    }
+    if (!store_find(store, &id, &entry)) {
+        entry = (struct store_entry){.id = id};
+    }
+    have = find_plain(ask, &entry, wanted, found);
+    if ((wanted & deltas) != 0) {
+        have |= find_deltas(ask, &entry, wanted, found);
+    }
+    return have;
+}
+
+/* ---- opening ---- */
+
+/* Whether the body is what was written, looked at once by this process for each state of the file.
+ * The time of the last change of the inode does not count: noting that the variant is used changes
+ * it. */
+static bool body_is_good(int fd, const struct stat *st, const struct store_seal *seal)
+{
+    static const uint8_t bad[SHA256_SIZE];
+    struct fileid id = fileid_of_stat(st);
+    uint8_t seen[SHA256_SIZE];
+    bool good;
+
+    id.ctime = 0;
+    if (digest_memo_get(&id, seen)) {
+        return memcmp(seen, seal->key.digest, SHA256_SIZE) == 0;
+    }
+    good = store_body_holds(fd, seal);
+    digest_memo_put(&id, good ? seal->key.digest : bad);
+    return good;
+}
+
+static apr_status_t close_file(void *data)
+{
+    return apr_file_close(data);
+}
+
+/* Gives the descriptor to the request's pool. */
+static void adopt(request_rec *r, int fd, struct delivery_file *file)
+{
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    apr_os_file_t os = fd;
+
+    apr_os_file_put(&file->fd, &os,
+                    APR_READ | APR_BINARY | AP_SENDFILE_ENABLED(core->enable_sendfile), r->pool);
+    apr_pool_cleanup_register(r->pool, file->fd, close_file, apr_pool_cleanup_null);
+}
+
+/* The body's checksum tells it from every other body that there could be for this coding: made
+ * again by another version of a library, say. */
+static const char *tag_of(request_rec *r, const struct store_seal *seal)
+{
+    return apr_psprintf(r->pool, "\"%016" APR_UINT64_T_HEX_FMT "-%s\"",
+                        (apr_uint64_t)seal->checksum, coding_info(seal->key.coding)->token);
+}
+
+/* What the index promised is not there: asks for it anew. */
+static void ask_again(const struct delivery_ask *ask, const struct store_key *key)
+{
+    struct store_job job = {.kind = STORE_JOB_FILE,
+                            .codings = (coding_set)(1u << key->coding),
+                            .id = delivery_file_id(&ask->r->finfo),
+                            .version = ask->is_version};
+
+    if (coding_needs_dictionary(key->coding)) {
+        job.kind = STORE_JOB_DELTA;
+        memcpy(job.digest, key->digest, SHA256_SIZE);
+        memcpy(job.old, key->old, SHA256_SIZE);
+    }
+    if (may_ask(ask->r, ask->r->filename, key->coding)) {
+        add_job(ask->r, &job, ask->r->filename);
+    }
+}
+
+static bool open_stored(const struct delivery_ask *ask, struct delivery_file *file)
+{
+    struct store *store = store_service_store();
+    request_rec *r = ask->r;
+    struct store_seal seal;
+    struct stat st;
+    int fd;
+
+    if (coding_needs_dictionary(file->coding) && !delivery_access_name(r, ask->dictionary->path)) {
+        return false;
+    }
+    fd = store_open_variant(store, file->key, &seal, &st);
+    if (fd < 0 || seal.body_size == 0 || !body_is_good(fd, &st, &seal)) {
+        if (passed_over_first(r->filename, r->finfo.mtime, REASON_BROKEN + file->coding)) {
+            LOG_R(APLOG_INFO, 0, r, "%s: its %s variant in the store is gone or damaged",
+                  r->filename, coding_info(file->coding)->token);
+        }
+        if (fd >= 0) {
+            close(fd);
+        }
+        store_heal(store);
+        ask_again(ask, file->key);
+        return false;
+    }
+    store_touch(fd, &st, apr_time_sec(r->request_time));
+    adopt(r, fd, file);
+    file->finfo = (apr_finfo_t){.filetype = APR_REG,
+                                .valid = APR_FINFO_TYPE | APR_FINFO_SIZE | APR_FINFO_MTIME,
+                                .size = st.st_size,
+                                .mtime = apr_time_from_sec(st.st_mtim.tv_sec)};
+    file->size = (apr_off_t)seal.body_size;
+    file->tag = tag_of(r, &seal);
+    return true;
+}
+
+const struct delivery_source delivery_store = {.find = find, .open = open_stored};
