@@ -207,7 +207,7 @@ static struct listing list_variants(const struct store *s)
             continue;
         }
         if (!S_ISREG(st.st_mode) || !store_name_read(&key, name)) {
-            unlinkat(dirfd(dir), name, 0);
+            unlinkat(dirfd(dir), name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0);
             continue;
         }
         found = add_found(&listing);
@@ -419,7 +419,10 @@ bool store_output_publish(struct store_output *out, const struct store_key *key)
     }
     store_variant_path(path, key);
     if (renameat(out->s->root, output_path, out->s->root, path) != 0) {
-        return fail(out);
+        bool way = errno == EISDIR && unlinkat(out->s->root, path, AT_REMOVEDIR) == 0;
+        if (!way || renameat(out->s->root, output_path, out->s->root, path) != 0) {
+            return fail(out);
+        }
     }
     close(out->fd);
     out->fd = -1;

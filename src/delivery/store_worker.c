@@ -133,14 +133,24 @@ static bool is_unchanged(const struct file *file)
 
 /* ---- publishing ---- */
 
+/* An error of the disk concerns every job; any other, this one. */
 static enum end end_of_output(const struct worker *w, const struct store_output *out)
 {
-    if (out->error == 0) {
-        return END_DONE;
+    switch (out->error) {
+    case 0: return END_DONE;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+    case EROFS:
+    case EIO:
+        say(w, STORE_NOTE_WARNING, "%s: cannot write: %s; trying again later", w->s->path,
+            strerror(out->error));
+        return END_FULL;
+    default:
+        say(w, STORE_NOTE_WARNING, "%s: cannot write a variant: %s", w->s->path,
+            strerror(out->error));
+        return END_LATER;
     }
-    say(w, STORE_NOTE_WARNING, "%s: cannot write: %s; trying again later", w->s->path,
-        strerror(out->error));
-    return END_FULL;
 }
 
 static enum end publish(struct worker *w, struct store_output *out, struct store_seal *seal)
