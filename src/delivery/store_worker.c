@@ -347,6 +347,17 @@ static enum end make_plain(struct worker *w, const struct file *file, const stru
 
 /* ---- a job for a file ---- */
 
+static enum end put_entry(const struct worker *w, struct store_entry *entry)
+{
+    entry->stamp = (uint64_t)(now(w) / 1000000);
+    if (!store_put(w->s, entry)) {
+        say(w, STORE_NOTE_WARNING, "%s: cannot write the index: %s; trying again later", w->s->path,
+            strerror(errno));
+        return END_FULL;
+    }
+    return END_DONE;
+}
+
 /* What the index says of the file, or an empty entry. Whether it has a digest. */
 static bool find_entry(const struct worker *w, const struct fileid *id, struct store_entry *entry)
 {
@@ -368,8 +379,7 @@ static enum end give_up(struct worker *w, const struct store_job *job)
             entry.sizes[c] = STORE_USELESS;
         }
     }
-    entry.stamp = (uint64_t)(now(w) / 1000000);
-    return store_put(w->s, &entry) ? END_DONE : END_FULL;
+    return put_entry(w, &entry);
 }
 
 static enum end open_file(struct worker *w, const struct store_job *job, int64_t age,
@@ -422,13 +432,11 @@ static enum end make_missing(struct worker *w, const struct store_job *job, cons
             continue;
         }
         end = make_plain(w, file, &key, job->path, &entry->sizes[c]);
+        if (end == END_DONE) {
+            end = put_entry(w, entry); /* it is used from here on, while the next is made */
+        }
         if (end != END_DONE) {
             return end;
-        }
-        /* Each is used from here on, while the next is made. */
-        entry->stamp = (uint64_t)(now(w) / 1000000);
-        if (!store_put(w->s, entry)) {
-            return END_FULL;
         }
     }
     return END_DONE;
@@ -456,12 +464,11 @@ static enum end do_file(struct worker *w, const struct store_job *job, struct fi
     if (end == END_DONE) {
         end = make_missing(w, job, file, &entry);
     }
+    if (end == END_DONE) {
+        end = put_entry(w, &entry);
+    }
     if (end != END_DONE) {
         return end;
-    }
-    entry.stamp = (uint64_t)(now(w) / 1000000);
-    if (!store_put(w->s, &entry)) {
-        return END_FULL;
     }
     if (!go_on(w, STORE_STEP_INDEXED)) {
         return END_STOP;

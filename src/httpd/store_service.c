@@ -12,6 +12,7 @@
  */
 #include "store_service.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -40,10 +41,14 @@
 /* How long nothing is tried after the disk was full. */
 #define PAUSE (60 * APR_USEC_PER_SEC)
 
+/* How long the end of a child waits for the worker, which needs that long for its slowest piece. */
+#define PATIENCE (3 * APR_USEC_PER_SEC)
+
 static struct store store;
 static bool opened;
 static struct store_limits limits;
 static volatile sig_atomic_t stopping;
+static pthread_mutex_t working = PTHREAD_MUTEX_INITIALIZER;
 
 static const struct setting_store *setting_of(const server_rec *s)
 {
@@ -152,10 +157,12 @@ static apr_status_t work(int state, void *data, apr_pool_t *pool)
     case AP_WATCHDOG_STATE_STARTING: step_back(); break;
     case AP_WATCHDOG_STATE_STOPPING: stopping = 1; break;
     case AP_WATCHDOG_STATE_RUNNING:
+        pthread_mutex_lock(&working);
         if (opened && !stopping && apr_time_now() >= paused_until &&
             store_work(&store, &limits, &seams) == STORE_ROUND_FULL) {
             paused_until = apr_time_now() + PAUSE;
         }
+        pthread_mutex_unlock(&working);
         break;
     default: break;
     }
@@ -197,8 +204,15 @@ int store_service_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
 
 static apr_status_t child_ends(void *data)
 {
+    apr_time_t until = apr_time_now() + PATIENCE;
+    const struct timespec deadline = {.tv_sec = apr_time_sec(until),
+                                      .tv_nsec = 1000 * apr_time_usec(until)};
+
     (void)data;
     stopping = 1;
+    if (pthread_mutex_timedlock(&working, &deadline) == 0) {
+        pthread_mutex_unlock(&working);
+    }
     return APR_SUCCESS;
 }
 
