@@ -161,13 +161,8 @@ void adopt_filter_insert(request_rec *r)
         return;
     }
     request_state_of(r)->compressible = true;
-<<<<<<< HEAD
     ap_add_output_filter_handle(adopt_filter, &inserted, r, r->connection);
-    if (!delivery_variants_plain_handler(r)) {
-=======
-    ap_add_output_filter_handle(adopt_filter, NULL, r, r->connection);
     if (!delivery_access_plain_handler(r)) {
->>>>>>> c73bf21 (Delta delivery: WasmServeDictionary, from deltas beside the raw file)
         drop_dated_range(r, conf);
     }
 }

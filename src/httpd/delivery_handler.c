@@ -258,14 +258,10 @@ int delivery_handler(request_rec *r)
     if (plan.named == CODING_BR) {
         drop_breton(r);
     }
-<<<<<<< HEAD
     announce_raw_size(r, &plan, &file);
-    request_state_of(r)->cache_control = delivery_handler_cache_control(r, conf, r->filename, true);
-=======
     request_state_of(r)->cache_control = cachepolicy_value(plan.immutable);
     if (plan.dictionaries) {
         request_state_of(r)->use_as_dictionary = delivery_dictionary_offer(r);
     }
->>>>>>> c73bf21 (Delta delivery: WasmServeDictionary, from deltas beside the raw file)
     return delivery_response_send(r, &file, media_type(r, &plan));
 }

@@ -23,11 +23,8 @@
 #include "http_request.h"
 #include "util_filter.h"
 
-<<<<<<< HEAD
-#include "loader_handler.h"
-=======
 #include "cachepolicy.h"
->>>>>>> c73bf21 (Delta delivery: WasmServeDictionary, from deltas beside the raw file)
+#include "loader_handler.h"
 #include "request_state.h"
 #include "settings.h"
 

@@ -173,13 +173,8 @@ static const struct {
     /* 1.25 times the dictionary, but not beyond the power of two above it: dictionary_window_max */
     {"dcz, 9 MiB, with a dictionary of 7.2 MiB", CODING_DCZ, DCZ "\x28\xb5\x2f\xfd\x00\x69", 46,
      7549748, VARIANT_DELTA_WINDOW},
-<<<<<<< HEAD
     {"dcz, 9 MiB, with a dictionary of 8.1 MiB", CODING_DCZ, DCZ "\x28\xb5\x2f\xfd\x00\x69", 46,
      8493466, VARIANT_USABLE},
-=======
-    {"dcz, 9 MiB, with a dictionary of more than 8 MiB", CODING_DCZ, DCZ "\x28\xb5\x2f\xfd\x00\x69",
-     46, 8388609, VARIANT_USABLE},
->>>>>>> c73bf21 (Delta delivery: WasmServeDictionary, from deltas beside the raw file)
     {"dcz, 128 MiB, with a large dictionary", CODING_DCZ, DCZ "\x28\xb5\x2f\xfd\x00\x88", 46,
      1 << 30, VARIANT_USABLE},
     {"dcz, 144 MiB, with a large dictionary", CODING_DCZ, DCZ "\x28\xb5\x2f\xfd\x00\x89", 46,
