@@ -322,16 +322,17 @@ static const char *tag_of(request_rec *r, const struct store_seal *seal)
                         (apr_uint64_t)seal->checksum, coding_info(seal->key.coding)->token);
 }
 
-/* What the index promised is not there: asks for it anew. */
+/* What the index promised is not there: asks for it anew, and for a look at the others. */
 static void ask_again(const struct delivery_ask *ask, const struct store_key *key)
 {
     struct store_job job = {.kind = STORE_JOB_FILE,
-                            .codings = (coding_set)(1u << key->coding),
+                            .codings = ask->codings,
                             .id = delivery_file_id(&ask->r->finfo),
                             .version = ask->is_version};
 
     if (coding_needs_dictionary(key->coding)) {
         job.kind = STORE_JOB_DELTA;
+        job.codings = (coding_set)(1u << key->coding);
         memcpy(job.digest, key->digest, SHA256_SIZE);
         memcpy(job.old, key->old, SHA256_SIZE);
     }

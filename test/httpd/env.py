@@ -360,6 +360,15 @@ class Httpd:
             os.utime(path, (mtime, mtime))
         return path
 
+    def make_private(self, name, mode=0o700):
+        """A directory below the server's root that belongs to the user of the children; its path."""
+        path = self.path(name)
+        os.mkdir(path)
+        if os.getuid() == 0:
+            os.chown(path, _server_user().pw_uid, -1)
+        os.chmod(path, mode)
+        return path
+
     # ---- configuration
 
     def base_config(self, port):

@@ -21,6 +21,9 @@ import decoders
 import env
 from delta import available, read_dcz
 
+# Restarts, crashes and races are those of processes and files, and take their time: under one MPM they are enough.
+once = pytest.mark.skipif(os.environ.get("MPM", "event") != "event", reason="the same under every MPM: run under event")
+
 ALL = [("Accept-Encoding", "gzip, deflate, br, zstd")]
 CODINGS = ["br", "zstd", "gzip"]
 WORDS = [random.Random(7).randbytes(1 + n % 7) for n in range(64)]
@@ -33,15 +36,6 @@ def program(size, seed):
     for at in range(size // 3, len(data), size // 3):
         data[at:at + 4] = seed.to_bytes(4, "big")
     return bytes(data)
-
-
-def make_store(server, name="store", mode=0o700):
-    path = server.path(name)
-    os.mkdir(path)
-    if os.getuid() == 0:
-        os.chown(path, env._server_user().pw_uid, -1)
-    os.chmod(path, mode)
-    return path
 
 
 def variants(server, store="store"):
@@ -100,7 +94,7 @@ def directory(server, name, lines):
 @pytest.fixture(scope="module")
 def httpd(make_httpd):
     def setup(server):
-        make_store(server)
+        server.make_private("store")
         past = time.time() - 1000
         for name in ("app", "another", "ranges", "h2", "head", "tag", "damaged", "emptied", "linked", "renamed", "wiped"):
             server.write("docroot/%s.wasm" % name, APP if name != "another" else OTHER, mtime=past)
@@ -230,6 +224,7 @@ def test_nobody_reads_the_store_by_name(made):
     assert made.get("/store/v/" + variants(made)[0]).status == 404
 
 
+@once
 def test_what_stays_as_it_is(made):
     """What cannot be made smaller is tried once; what is not delivery's, or too small to gain anything, is never asked
     about. Nobody asks again, even after the ten seconds in which a process would not."""
@@ -268,11 +263,12 @@ DAMAGES = {"overwritten": overwrite, "emptied": lambda path: os.truncate(path, 0
            "anothers": take_anothers, "gone": os.unlink}
 
 
+@once
 def test_damage_is_never_served(make_httpd):
     """Also by a process that has not seen the variant whole before. What is damaged is made again."""
     contents = {kind: program(20000, 50 + number) for number, kind in enumerate(DAMAGES)}
     server = make_httpd(config="WasmServe On\nWasmServeStore store", start=False)
-    make_store(server)
+    server.make_private("store")
     for kind, content in contents.items():
         server.write("docroot/%s.wasm" % kind, content)
     server.write("docroot/app.wasm", APP)
@@ -307,9 +303,10 @@ def test_the_directory_can_be_emptied_while_it_is_used(made):
 
 # ---- restarts and crashes
 
+@once
 def test_it_outlives_a_restart(make_httpd):
     server = make_httpd(config="WasmServe On\nWasmServeStore store", start=False)
-    make_store(server)
+    server.make_private("store")
     settle(server.write("docroot/app.wasm", APP))
     server.start()
     wait_for(server, "/app.wasm", APP)
@@ -339,12 +336,13 @@ def parent_of(pid):
 BIG = program(6_000_000, 5)
 
 
+@once
 def test_a_killed_worker_leaves_nothing_wrong(make_httpd):
     """The process of the worker dies by kill -9 in the middle of a large file. (Dying at every single step is
     test/unit/store_worker_test.c's.)"""
     server = make_httpd(config="WasmServe On\nWasmServeStore store\nWasmServeEncodings gzip zstd",
                         mpm_config=ONE_CHILD.get(env.os.environ.get("MPM", "event")), start=False)
-    make_store(server)
+    server.make_private("store")
     settle(server.write("docroot/app.wasm", BIG))
     server.start()
     server.expect_log(r"exit signal Killed|AH00052", optional=True)
@@ -373,7 +371,7 @@ def server_answers(server):
 
 def test_a_stop_in_the_middle_is_quick_and_clean(make_httpd):
     server = make_httpd(config="WasmServe On\nWasmServeStore store\nWasmServeEncodings zstd", start=False)
-    make_store(server)
+    server.make_private("store")
     settle(server.write("docroot/app.wasm", BIG))
     server.start()
     wait(lambda: fetch(server, "/app.wasm", [BIG]) and leftovers(server), "the work")
@@ -383,12 +381,13 @@ def test_a_stop_in_the_middle_is_quick_and_clean(make_httpd):
     wait_for(server, "/app.wasm", BIG, ["zstd"])
 
 
+@once
 def test_a_disk_that_is_full(make_httpd):
     """No process of the server may write a file of more than 30,000 bytes, which the error log does not reach: served
     raw, said once a minute, and made when there is room."""
     content = program(400_000, 9)
     server = make_httpd(config="WasmServe On\nWasmServeStore store", start=False)
-    make_store(server)
+    server.make_private("store")
     settle(server.write("docroot/app.wasm", content))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (30000, limits[1]))
@@ -408,13 +407,14 @@ def test_a_disk_that_is_full(make_httpd):
 
 # ---- deployments
 
+@once
 def test_replaced_while_it_is_asked_for(make_httpd):
     """Four clients ask all the time, while the file is replaced, written over and cut off; whatever they get is one of
     the versions, and in the end the last one. A file that is written in place may arrive in parts, as from any server, and
     then cannot be decoded as a variant; so the versions in place are told apart by length, and only raw answers count."""
     versions = [program(40000 + 1000 * n, 10 + n) for n in range(6)]
     server = make_httpd(config="WasmServe On\nWasmServeStore store\nEnableMMAP Off", start=False)
-    make_store(server)
+    server.make_private("store")
     path = server.write("docroot/app.wasm", versions[0])
     settle(path)
     server.start()
@@ -464,7 +464,7 @@ def test_after_a_deployment_only_what_changed(make_httpd):
                                '<Files "app.22222222.wasm">\nRequire env open\n</Files>',
                         start=False)
     server.expect_log("AH01630", optional=True)
-    make_store(server)
+    server.make_private("store")
     contents = [program(50000, 20 + n) for n in range(6)]
     key = [("X-Key", "open")]
     for number in range(3):
@@ -516,10 +516,11 @@ def test_after_a_deployment_only_what_changed(make_httpd):
     assert len([name for name in variants(server) if name.endswith(".raw")]) == 4
 
 
+@once
 def test_dictionaries_are_found_again_when_the_store_is_new(make_httpd):
     """The files were there before the store: the first client that announces one has both looked at."""
     server = make_httpd(config="WasmServe On\nWasmServeDictionary On\nWasmServeStore store", start=False)
-    make_store(server)
+    server.make_private("store")
     contents = [program(50000, 30 + n) for n in range(2)]
     for number in range(2):
         server.write("docroot/" + NAMES[number], contents[number])
@@ -532,13 +533,14 @@ def test_dictionaries_are_found_again_when_the_store_is_new(make_httpd):
 
 # ---- two servers
 
+@once
 def test_two_servers_on_one_store(make_httpd):
     servers = []
     for number in range(2):
         store = servers[0].path("store") if servers else "store"
         server = make_httpd(config='WasmServe On\nWasmServeStore "%s"' % store, start=False)
         if not servers:
-            make_store(server)
+            server.make_private("store")
         for name in range(4):
             server.write("docroot/%d.wasm" % name, program(30000, 100 * number + name))
         server.write("docroot/same.wasm", APP)
@@ -561,10 +563,11 @@ def test_two_servers_on_one_store(make_httpd):
 
 # ---- size
 
+@once
 def test_the_size_is_kept_to(make_httpd):
     server = make_httpd(config="WasmServe On\nWasmServeStore store 1M", start=False)
     server.expect_log(r"wasmserve:warn.*store: full of variants that are in use", optional=True)
-    make_store(server)
+    server.make_private("store")
     contents = [program(100_000, 200 + n) for n in range(6)]
     for number, content in enumerate(contents):
         server.write("docroot/%d.wasm" % number, content)
@@ -599,8 +602,8 @@ BAD = [
 @pytest.fixture(scope="module")
 def stopped(make_httpd):
     server = make_httpd(start=False)
-    make_store(server)
-    make_store(server, "open", 0o750)
+    server.make_private("store")
+    server.make_private("open", 0o750)
     os.symlink(server.path("store"), server.path("link"))
     os.mkdir(server.path("foreign"), 0o700)
     return server
