@@ -138,6 +138,9 @@ typedef enum wasm_refkind {
     WASM_REF_NULL,
     WASM_REF_FUNC,
     WASM_REF_HOST,
+    WASM_REF_I31,
+    WASM_REF_STRUCT,
+    WASM_REF_ARRAY,
     WASM_REF_EXCEPTION
 } wasm_refkind;
 wasm_refkind wasm_ref_kind(wasm_valtype type, wasm_ref ref);
@@ -220,8 +223,9 @@ enum wasm_feature_bit {
      WASM_FEATURE(WASM_FEATURE_EXTENDED_CONST) | WASM_FEATURE(WASM_FEATURE_TAIL_CALL) |            \
      WASM_FEATURE(WASM_FEATURE_MULTI_MEMORY) | WASM_FEATURE(WASM_FEATURE_MEMORY64) |               \
      WASM_FEATURE(WASM_FEATURE_CUSTOM_PAGE_SIZES) | WASM_FEATURE(WASM_FEATURE_TYPED_REFERENCES) |  \
-     WASM_FEATURE(WASM_FEATURE_EXCEPTIONS) | WASM_FEATURES_VECTORS |                               \
-     WASM_FEATURE(WASM_FEATURE_THREADS) | WASM_FEATURE(WASM_FEATURE_WIDE_ARITHMETIC))
+     WASM_FEATURE(WASM_FEATURE_EXCEPTIONS) | WASM_FEATURE(WASM_FEATURE_GC) |                       \
+     WASM_FEATURES_VECTORS | WASM_FEATURE(WASM_FEATURE_THREADS) |                                  \
+     WASM_FEATURE(WASM_FEATURE_WIDE_ARITHMETIC))
 /* Vectors are kept as the machine keeps them, which has to be as in memory. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define WASM_FEATURES_VECTORS                                                                      \

@@ -620,6 +620,7 @@ static void run_commands(script *s, const json_value *root)
     const json_value *commands = json_items(root, "commands");
 
     limits.memory_bytes = (uint64_t)16 << 30;
+    limits.collect_every = s->options->collect_every;
     s->type = "script";
     s->source = json_text(root, "source_filename", s->source);
     s->host.print = s->options->verbose;

@@ -24,6 +24,7 @@ typedef struct spec_skips { /* how many assertions were skipped for which reason
 typedef struct spec_options {
     wasm_tier tier;
     bool verbose;            /* print what is skipped, and all failures instead of the first ten */
+    uint32_t collect_every;  /* as in wasm_limits */
     wasm_watchdog *watchdog; /* no command may run longer than a minute */
 } spec_options;
 

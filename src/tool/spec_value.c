@@ -133,6 +133,26 @@ static bool v128_matches(const json_value *expected, const uint8_t bytes[16])
     return at == 16;
 }
 
+/* Whether a reference of this kind is one that the script calls so. */
+static bool kind_matches(const char *type, wasm_refkind kind)
+{
+    static const struct {
+        const char *type;
+        unsigned kinds;
+    } rows[] = {
+        {"i31ref", 1 << WASM_REF_I31},
+        {"structref", 1 << WASM_REF_STRUCT},
+        {"arrayref", 1 << WASM_REF_ARRAY},
+        {"eqref", 1 << WASM_REF_I31 | 1 << WASM_REF_STRUCT | 1 << WASM_REF_ARRAY},
+        {"exnref", 1 << WASM_REF_EXCEPTION},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strcmp(type, rows[i].type) == 0)
+            return (rows[i].kinds >> kind & 1) != 0;
+    return kind != WASM_REF_NULL; /* anyref, externref */
+}
+
 static bool reference_matches(const json_value *expected, const char *type,
                               const spec_value *result)
 {
@@ -152,7 +172,7 @@ static bool reference_matches(const json_value *expected, const char *type,
     if (text != NULL) /* the host's own number */
         return kind == WASM_REF_HOST && decimal(text, &number) &&
                wasm_ref_number(result->value.ref) == number;
-    return kind != WASM_REF_NULL; /* any reference of that kind */
+    return kind_matches(type, kind); /* any reference of that kind */
 }
 
 bool spec_value_matches(const json_value *expected, const spec_value *result)

@@ -15,10 +15,12 @@
 #include "tool.h"
 
 static const char usage[] =
-    "usage: wasmserve spec [--engine interpreter|compiler] [--verbose] FILE.json…\n"
+    "usage: wasmserve spec [OPTION…] FILE.json…\n"
     "Runs spec scripts (the WebAssembly test suite as JSON) and counts their assertions.\n"
-    "  --engine E   which tier executes\n"
-    "  --verbose    say what is skipped, what differs in wording, what is printed, every failure\n";
+    "  --engine E         which tier executes: interpreter or compiler\n"
+    "  --collect-every N  collect garbage whenever N objects were made, to test the collector\n"
+    "  --verbose          say what is skipped, what differs in wording, what is printed, every\n"
+    "                     failure\n";
 
 static int by_count(const void *a, const void *b)
 {
@@ -42,13 +44,22 @@ static void print_summary(const spec_counts *counts, spec_skips *skips)
 static int read_options(int argc, char **argv, spec_options *options, int *first)
 {
     static const struct option known[] = {{"engine", required_argument, NULL, 'e'},
+                                          {"collect-every", required_argument, NULL, 'c'},
                                           {"verbose", no_argument, NULL, 'v'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     int option;
+    char *end;
 
     while ((option = getopt_long(argc, argv, "vh", known, NULL)) != -1) {
         switch (option) {
+        case 'c':
+            options->collect_every = (uint32_t)strtoul(optarg, &end, 10);
+            if (*optarg < '0' || *optarg > '9' || *end != '\0') {
+                fprintf(stderr, "wasmserve spec: no such number of objects: %s\n", optarg);
+                return TOOL_USAGE;
+            }
+            break;
         case 'e':
             if (strcmp(optarg, "interpreter") == 0) {
                 options->tier = WASM_TIER_INTERPRETER;

@@ -50,7 +50,14 @@ static const struct {
     {"01(01 60 01 63 ff 7f 00)", WASM_E_REF_TYPE, 14},
     {"01(01 60 01 64 01 00)", WASM_E_UNKNOWN_TYPE, 14}, /* behind its own group */
     {"06(01 64 00 00 d2 00 0b)", WASM_E_UNKNOWN_TYPE, 12},
-    {"01(01 5f 00)", WASM_E_FEATURE, 11},
+    {"01(01 5d 00)", WASM_E_TYPE_FORM, 11},
+    {"01(01 5f 01 78 02)", WASM_E_MUTABILITY, 14},
+    {"01(01 5f 01 79 00)", WASM_E_VALUE_TYPE, 13},
+    {"01(01 50 01 00 5f 00)", WASM_E_UNKNOWN_TYPE, 12}, /* its own supertype */
+    {"01(01 50 02 00 00 5f 00)", WASM_E_SUBTYPE, 12},
+    {"01(01 4e 02 5f 01 64 01 00 5f 01 64 02 00)", WASM_E_UNKNOWN_TYPE, 21}, /* behind the group */
+    {"01(02 5f 01 64 01 00 5f 00)", WASM_E_UNKNOWN_TYPE, 14},
+    {"01(01 4e ff ff ff 7f)", WASM_E_UNEXPECTED_END, 12},
     {"01(ff ff ff ff 0f 60 00 00)", WASM_E_UNEXPECTED_END, 10},
     /* imports */
     {"02(01 ('m') ('n') 05 00)", WASM_E_IMPORT_KIND, 15},
@@ -252,6 +259,12 @@ TEST(a_feature_that_is_off_refuses_what_needs_it)
         {WASM_FEATURE_TYPED_REFERENCES, "01(01 60 01 64 70 00)"},
         {WASM_FEATURE_TYPED_REFERENCES, "04(01 40 00 70 00 00 d0 70 0b)"},
         {WASM_FEATURE_TYPED_REFERENCES, "01(01 60 00 00) 06(01 70 00 d0 00 0b)"},
+        {WASM_FEATURE_GC, "01(01 5f 00)"},
+        {WASM_FEATURE_GC, "01(01 5e 7f 00)"},
+        {WASM_FEATURE_GC, "01(01 4e 01 60 00 00)"},
+        {WASM_FEATURE_GC, "01(01 50 00 60 00 00)"},
+        {WASM_FEATURE_GC, "04(01 6e 00 00)"},
+        {WASM_FEATURE_GC, "06(01 6e 00 41 00 fb 1c 0b)"},
         {WASM_FEATURE_EXCEPTIONS, "0d(00)"},
         {WASM_FEATURE_EXCEPTIONS, "01(01 60 00 00) 02(01 ('m') ('n') 04 00 00)"},
         {WASM_FEATURE_EXCEPTIONS, "04(01 69 00 00)"},

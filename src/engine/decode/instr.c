@@ -147,6 +147,24 @@ static wasm_status instr_zero(cursor *c)
     return WASM_OK;
 }
 
+/* br_on_cast: which of the two types may be null, the label, the two heap types. */
+static wasm_status instr_cast(cursor *c, instr *out)
+{
+    uint64_t offset = reader_offset(&c->r);
+    uint8_t flags;
+    TRY(cursor_u8(c, &flags, "a cast's flags"));
+    if (flags > 3)
+        return cursor_fail(c, WASM_E_CAST_FLAGS, offset, "0x%02x", flags);
+    TRY(cursor_u32(c, &out->index, "a label"));
+    TRY(cursor_heaptype(c, &out->type));
+    TRY(cursor_heaptype(c, &out->type2));
+    if ((flags & 1) == 0)
+        out->type &= ~(wasm_valtype)WASM_NULLABLE;
+    if ((flags & 2) == 0)
+        out->type2 &= ~(wasm_valtype)WASM_NULLABLE;
+    return WASM_OK;
+}
+
 static wasm_status instr_constant(cursor *c, isa_imm imm, instr *out)
 {
     int32_t i32 = 0;
@@ -196,6 +214,12 @@ static wasm_status instr_immediates(cursor *c, isa_imm imm, instr *out)
     case ISA_IMM_TRY_TABLE: return instr_try_table(c, out);
     case ISA_IMM_TAG: return cursor_u32(c, &out->index, "a tag index");
     case ISA_IMM_TYPE: return cursor_u32(c, &out->index, "a type index");
+    case ISA_IMM_TYPE_FIELD: return instr_two(c, out, "a type index", "a field index");
+    case ISA_IMM_TYPE_COUNT: return instr_two(c, out, "a type index", "a number of operands");
+    case ISA_IMM_TYPE_DATA: return instr_two(c, out, "a type index", "a data index");
+    case ISA_IMM_TYPE_ELEM: return instr_two(c, out, "a type index", "an elem index");
+    case ISA_IMM_TYPE_TYPE: return instr_two(c, out, "a type index", "a type index");
+    case ISA_IMM_CAST: return instr_cast(c, out);
     case ISA_IMM_HEAP_TYPE: return cursor_heaptype(c, &out->type);
     case ISA_IMM_TYPES: return instr_types(c, out);
     case ISA_IMM_MEMARG_LANE: return instr_memarg_lane(c, out);
@@ -248,7 +272,7 @@ wasm_status instr_next(cursor *c, instr *out)
     out->index = out->index2 = out->align = out->count = 0;
     out->value = out->mem_offset = 0;
     out->bytes = NULL;
-    out->type = 0;
+    out->type = out->type2 = 0;
     TRY(cursor_need(c, row->feature, offset, row->text));
     return instr_immediates(c, (isa_imm)row->imm, out);
 }
@@ -313,6 +337,11 @@ char *instr_print(const instr *in, char *buf, size_t size)
     case ISA_IMM_TAG:
     case ISA_IMM_TYPE:
     case ISA_IMM_ELEM: (void)snprintf(rest, sizeof rest, " %u", (unsigned)in->index); break;
+    case ISA_IMM_TYPE_FIELD:
+    case ISA_IMM_TYPE_COUNT:
+    case ISA_IMM_TYPE_DATA:
+    case ISA_IMM_TYPE_ELEM:
+    case ISA_IMM_TYPE_TYPE:
     case ISA_IMM_TYPE_TABLE:
     case ISA_IMM_DATA_MEMORY:
     case ISA_IMM_MEMORY_MEMORY:
@@ -340,6 +369,10 @@ char *instr_print(const instr *in, char *buf, size_t size)
     case ISA_IMM_F64:
         memcpy(&number, &in->value, sizeof number);
         (void)snprintf(rest, sizeof rest, " %a", number);
+        break;
+    case ISA_IMM_CAST:
+        (void)snprintf(rest, sizeof rest, " %u %s %s", (unsigned)in->index,
+                       wasm_valtype_text(in->type).text, wasm_valtype_text(in->type2).text);
         break;
     case ISA_IMM_HEAP_TYPE: print_heap_type(in->type, rest, sizeof rest); break;
     }

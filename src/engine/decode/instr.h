@@ -26,7 +26,8 @@ typedef struct instr {
     uint32_t align;       /* log2 */
     const uint8_t *bytes; /* V128, LANES: sixteen, where they stand in the file */
     wasm_valtype type;    /* BLOCK without a type index: its result, 0 for none; HEAP_TYPE: the
-                             nullable reference to it */
+                             nullable reference to it; CAST: what is cast … */
+    wasm_valtype type2;   /* … and to what */
     uint32_t count;       /* LABELS: without the default; TYPES; TRY_TABLE: clauses */
     cursor items; /* LABELS: count + 1 labels; TYPES: count value types; TRY_TABLE: clauses */
 } instr;

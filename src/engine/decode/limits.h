@@ -28,6 +28,7 @@ enum module_limits {
     LIMIT_GROUP = 1000000,      /* JS: types of a recursive group */
     LIMIT_SUBTYPE_DEPTH = 63,   /* JS */
     LIMIT_FIELDS = 10000,       /* JS: of a struct */
+    LIMIT_FIXED = 10000,        /* JS: operands of array.new_fixed */
     LIMIT_PARAMS = 1000,        /* JS */
     LIMIT_RESULTS = 1000,       /* JS */
     LIMIT_BODY_BYTES = 7654321, /* JS: locals and code of one function */

@@ -38,6 +38,7 @@
 
 #include "interp_impl.h"
 #include "interp_vector.h"
+#include "objects.h"
 
 #define LIKELY(condition)   __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)

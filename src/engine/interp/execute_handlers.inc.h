@@ -76,6 +76,18 @@
 #define GUARD_NULL                                                                                 \
     if (UNLIKELY(x == 0))                                                                          \
         TRAP(NULL_REFERENCE);
+#define GUARD_STRUCT                                                                               \
+    if (UNLIKELY(x == 0))                                                                          \
+        TRAP(NULL_STRUCT);
+#define GUARD_ARRAY                                                                                \
+    if (UNLIKELY(x == 0))                                                                          \
+        TRAP(NULL_ARRAY);
+#define GUARD_I31                                                                                  \
+    if (UNLIKELY(x == 0))                                                                          \
+        TRAP(NULL_I31);
+#define GUARD_CAST                                                                                 \
+    if (UNLIKELY(!ref_is(m->instance->module->types, x, FI)))                                      \
+        TRAP(CAST);
 #define GUARD_RANGE(inside)                                                                        \
     if (UNLIKELY(!(inside))) {                                                                     \
         if (x != x)                                                                                \
@@ -148,6 +160,54 @@
         const TYPE_##in x = (first);                                                               \
         guard LEAVE_##out(expr);                                                                   \
         put##_##out(F0);                                                                           \
+        NEXT(2);                                                                                   \
+    }
+
+/* What is read of an object: a field of x at FI, an element. Objects are the engine's own; offsets
+ * are those of the type that the validator has proved. */
+#define FIELD(type) (*(const type *)OBJECT_BYTES(x, FI))
+#define OBJECT_BYTES(ref, offset)                                                                  \
+    ((void *)__builtin_assume_aligned((uint8_t *)(uintptr_t)(ref) + (offset), 1))
+#define ELEMENT_ONE(name, out, type, expr, first, second, put)                                     \
+    HANDLER(name)                                                                                  \
+    {                                                                                              \
+        const uint64_t array = (first);                                                            \
+        const uint32_t index = (second);                                                           \
+        type x;                                                                                    \
+        if (UNLIKELY(array == 0))                                                                  \
+            TRAP(NULL_ARRAY);                                                                      \
+        if (UNLIKELY(index >= array_length(ref_object(array))))                                    \
+            TRAP(OOB_ARRAY);                                                                       \
+        x = ((const type *)OBJECT_BYTES(array, MODULE_ARRAY_HEAD))[index];                         \
+        LEAVE_##out(expr);                                                                         \
+        put##_##out(F0);                                                                           \
+        NEXT(2);                                                                                   \
+    }
+#define ELEMENTS(id, out, type, expr, to, put)                                                     \
+    ELEMENT_ONE(id##_SS_##to, out, type, expr, fp[F1], SLOT_I32(F2), put)                          \
+    ELEMENT_ONE(id##_SI_##to, out, type, expr, fp[F1], FI, put)                                    \
+    ELEMENT_ONE(id##_AS_##to, out, type, expr, acc, SLOT_I32(F2), put)                             \
+    ELEMENT_ONE(id##_AI_##to, out, type, expr, acc, FI, put)                                       \
+    ELEMENT_ONE(id##_SA_##to, out, type, expr, fp[F1], ACC_I32, put)
+#define WRITE_ONE(name, type, object, value)                                                       \
+    HANDLER(name)                                                                                  \
+    {                                                                                              \
+        const uint64_t to = (object);                                                              \
+        if (UNLIKELY(to == 0))                                                                     \
+            TRAP(NULL_STRUCT);                                                                     \
+        *(type *)OBJECT_BYTES(to, FI) = (type)(value);                                             \
+        NEXT(2);                                                                                   \
+    }
+#define ELEMENT_SET(name, type)                                                                    \
+    HANDLER(name)                                                                                  \
+    {                                                                                              \
+        const uint64_t array = fp[F0];                                                             \
+        const uint32_t index = SLOT_I32(F1);                                                       \
+        if (UNLIKELY(array == 0))                                                                  \
+            TRAP(NULL_ARRAY);                                                                      \
+        if (UNLIKELY(index >= array_length(ref_object(array))))                                    \
+            TRAP(OOB_ARRAY);                                                                       \
+        ((type *)OBJECT_BYTES(array, MODULE_ARRAY_HEAD))[index] = (type)fp[F2];                    \
         NEXT(2);                                                                                   \
     }
 
@@ -303,6 +363,14 @@
     STORE_WIDE(id##_WA_S, in, type, expr, acc, SLOT_##in(F1), base, length)                        \
     STORE_WIDE(id##_M_S, in, type, expr, SLOT_I64(F0), SLOT_##in(F1), OTHER_MEMORY->base,          \
                OTHER_MEMORY->length)
+#define OBJECT_READ(id, text, in, out, guard, expr) UNARY(id, text, in, out, guard, expr)
+#define OBJECT_ELEMENT(id, text, out, type, expr)                                                  \
+    ELEMENTS(id, out, type, expr, S, PUT)                                                          \
+    ELEMENTS(id, out, type, expr, A, KEEP)
+#define OBJECT_WRITE(id, text, type)                                                               \
+    WRITE_ONE(id##_SS, type, fp[F0], fp[F1])                                                       \
+    WRITE_ONE(id##_AS, type, acc, fp[F1])                                                          \
+    WRITE_ONE(id##_SA, type, fp[F0], acc)
 #include "icode.def"
 
 /* Control. */
@@ -738,6 +806,87 @@ HANDLER(REF_FUNC)
     NEXT(2);
 }
 
+/* Objects. */
+ELEMENT_SET(ELEMENT_SET_8, uint8_t)
+ELEMENT_SET(ELEMENT_SET_16, uint16_t)
+ELEMENT_SET(ELEMENT_SET_32, uint32_t)
+ELEMENT_SET(ELEMENT_SET_64, uint64_t)
+#define VECTOR_BYTES 16
+#define VECTOR_AT(array, index)                                                                    \
+    ((uint8_t *)(uintptr_t)(array) + MODULE_ARRAY_HEAD + (size_t)(index)*VECTOR_BYTES)
+HANDLER(ELEMENT_SET_128)
+{
+    if (UNLIKELY(fp[F0] == 0))
+        TRAP(NULL_ARRAY);
+    if (UNLIKELY(SLOT_I32(F1) >= array_length(ref_object(fp[F0]))))
+        TRAP(OOB_ARRAY);
+    memcpy(VECTOR_AT(fp[F0], SLOT_I32(F1)), fp + F2, VECTOR_BYTES);
+    NEXT(2);
+}
+HANDLER(ELEMENT_128)
+{
+    if (UNLIKELY(fp[F1] == 0))
+        TRAP(NULL_ARRAY);
+    if (UNLIKELY(SLOT_I32(F2) >= array_length(ref_object(fp[F1]))))
+        TRAP(OOB_ARRAY);
+    memcpy(fp + F0, VECTOR_AT(fp[F1], SLOT_I32(F2)), VECTOR_BYTES);
+    NEXT(2);
+}
+HANDLER(FIELD_SET_128)
+{
+    if (UNLIKELY(fp[F0] == 0))
+        TRAP(NULL_STRUCT);
+    memcpy(OBJECT_BYTES(fp[F0], FI), fp + F1, VECTOR_BYTES);
+    NEXT(2);
+}
+HANDLER(FIELD_128)
+{
+    if (UNLIKELY(fp[F1] == 0))
+        TRAP(NULL_STRUCT);
+    memcpy(fp + F0, OBJECT_BYTES(fp[F1], FI), VECTOR_BYTES);
+    NEXT(2);
+}
+/* What makes an object has its operands from fp[F0] on, and leaves it there. */
+#define MAKE(call)                                                                                 \
+    do {                                                                                           \
+        const module_type *type = pc[2].pointer;                                                   \
+        wasm_ref made;                                                                             \
+                                                                                                   \
+        PUBLISH();                                                                                 \
+        ATTEMPT(call);                                                                             \
+        acc = made;                                                                                \
+        fp[F0] = acc;                                                                              \
+        NEXT(3);                                                                                   \
+    } while (0)
+HANDLER(STRUCT_NEW)
+{
+    MAKE(struct_new(m->store, type, fp + F0, &made));
+}
+HANDLER(STRUCT_NEW_DEFAULT)
+{
+    MAKE(struct_new(m->store, type, NULL, &made));
+}
+HANDLER(ARRAY_NEW)
+{
+    MAKE(array_new(m->store, type, (uint32_t)fp[F0 + FI], fp + F0, &made));
+}
+HANDLER(ARRAY_NEW_DEFAULT)
+{
+    MAKE(array_new(m->store, type, SLOT_I32(F0), NULL, &made));
+}
+HANDLER(ARRAY_NEW_FIXED)
+{
+    MAKE(array_new_fixed(m->store, type, FI, fp + F0, &made));
+}
+HANDLER(ARRAY_NEW_DATA)
+{
+    MAKE(array_new_data(m->instance, type, FI, SLOT_I32(F0), SLOT_I32(F0 + 1), &made));
+}
+HANDLER(ARRAY_NEW_ELEM)
+{
+    MAKE(array_new_elem(m->instance, type, FI, SLOT_I32(F0), SLOT_I32(F0 + 1), &made));
+}
+
 /* Memories and tables: operands from fp[F0] on, indices in word 2. */
 #define INDEX1 (pc[2].u32[0])
 #define INDEX2 (pc[2].u32[1])
@@ -752,7 +901,10 @@ HANDLER(MEMORY_SIZE)
 HANDLER(MEMORY_GROW)
 {
     wasm_memory *memory = m->instance->memories[INDEX1];
-    const uint64_t old = memory_grow(memory, fp[F0]);
+    uint64_t old;
+
+    PUBLISH();
+    old = memory_grow(memory, fp[F0]);
 
     acc = memory->bounds.is_64 ? old : (uint32_t)old;
     fp[F0] = acc;
@@ -847,6 +999,37 @@ HANDLER(TABLE_INIT)
 HANDLER(ELEM_DROP)
 {
     elem_drop(m->instance, INDEX1);
+    NEXT(3);
+}
+
+HANDLER(ARRAY_FILL)
+{
+    const uint64_t *o = fp + F0;
+
+    ATTEMPT(array_fill(m->store, o[0], (uint32_t)o[1], o + 2, (uint32_t)o[2 + INDEX1]));
+    NEXT(3);
+}
+HANDLER(ARRAY_COPY)
+{
+    const uint64_t *o = fp + F0;
+
+    ATTEMPT(array_copy(m->store, o[0], (uint32_t)o[1], o[2], (uint32_t)o[3], (uint32_t)o[4]));
+    NEXT(3);
+}
+HANDLER(ARRAY_INIT_DATA)
+{
+    const uint64_t *o = fp + F0;
+
+    ATTEMPT(
+        array_init_data(m->instance, o[0], INDEX1, (uint32_t)o[1], (uint32_t)o[2], (uint32_t)o[3]));
+    NEXT(3);
+}
+HANDLER(ARRAY_INIT_ELEM)
+{
+    const uint64_t *o = fp + F0;
+
+    ATTEMPT(
+        array_init_elem(m->instance, o[0], INDEX1, (uint32_t)o[1], (uint32_t)o[2], (uint32_t)o[3]));
     NEXT(3);
 }
 

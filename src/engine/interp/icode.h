@@ -69,6 +69,10 @@ enum icode_form {
     FORM_WIDE_DEST_A = 2,
     FORM_LOAD_M = 18,
     FORM_TEST_LOOP = 2,
+    FORM_ELEMENT_DEST_A = 5, /* behind the operands' forms, of which there are five */
+    FORM_WRITE_SS = 0,
+    FORM_WRITE_AS = 1,
+    FORM_WRITE_SA = 2,
     FORM_INDIRECT_W = 2, /* CALL_INDIRECT, TAIL_CALL_INDIRECT: S, A, or an index of 64 bits */
     /* STORE: three times the address's form plus the value's, with S A I as 0 1 2; or */
     FORM_STORE_SSS = 9,
@@ -95,6 +99,10 @@ _Static_assert(IC_I32_CLZ_A_A - IC_I32_CLZ_S_S == FORM_A + FORM_UNARY_DEST_A, "o
 _Static_assert(IC_I32_ZERO_A_LOOP - IC_I32_ZERO_S_BR == FORM_A + FORM_TEST_LOOP, "order of TEST");
 _Static_assert(IC_I32_LOAD_AI_A - IC_I32_LOAD_S_S == FORM_SUM_AI + FORM_LOAD_DEST_A, "of LOAD");
 _Static_assert(IC_I32_STORE_I_A - IC_I32_STORE_S_S == 3 * FORM_I + FORM_A, "order of STORE");
+_Static_assert(IC_FIELD_I32_A_A - IC_FIELD_I32_S_S == FORM_A + FORM_UNARY_DEST_A, "of OBJECT_READ");
+_Static_assert(IC_ELEMENT_I32_SA_A - IC_ELEMENT_I32_SS_S == FORM_SA + FORM_ELEMENT_DEST_A,
+               "of OBJECT_ELEMENT");
+_Static_assert(IC_FIELD_SET_8_SA - IC_FIELD_SET_8_SS == FORM_WRITE_SA, "of OBJECT_WRITE");
 _Static_assert(IC_CALL_INDIRECT_W - IC_CALL_INDIRECT_S == FORM_INDIRECT_W &&
                    IC_TAIL_CALL_INDIRECT_W - IC_TAIL_CALL_INDIRECT_S == FORM_INDIRECT_W,
                "order of CALL_INDIRECT");

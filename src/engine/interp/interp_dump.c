@@ -76,6 +76,12 @@ typedef struct layout {
 #define LAYOUT_STORE_M      "dnOa", 3
 #define LAYOUT_STORE_SSS    "dapb", 2
 #define LAYOUT_STORE_SIS    "diOa", 3
+#define LAYOUT_READ_S       "d=an", 2
+#define LAYOUT_READ_A       "d=An", 2
+#define LAYOUT_READ_S_A     "A=an", 2
+#define LAYOUT_READ_A_A     "A=An", 2
+#define LAYOUT_SLOTS3       "dab", 2
+#define LAYOUT_SLOT_TYPE    "dn", 3
 #define LAYOUT_TARGET_IMM   "dwt", 3
 #define LAYOUT_STORE_SS     "doa", 2
 #define LAYOUT_STORE_SA     "doA", 2

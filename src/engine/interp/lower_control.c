@@ -331,18 +331,16 @@ static void lower_br_if(lower *l, const validate_op *op)
     bind_label(l, &around);
 }
 
-/* The branch of the topmost `count` entries, of which none is pending, to the label where the
- * reference in `slot` is null, or is not. */
-static void branch_on_null(lower *l, control *c, uint32_t count, uint16_t slot, bool null,
-                           uint64_t offset)
+void branch_on_test(lower *l, uint32_t depth, uint32_t count, operand x, unsigned family,
+                    unsigned inverse, uint64_t offset)
 {
-    condition taken = {.test = true, .a = {.mode = MODE_S, .slot = slot}};
+    control *c = label_at(l, depth);
     bool direct = in_place(l, c, count, true);
+    condition taken = {.test = true, .family = direct ? family : inverse, .a = x};
     uint32_t position, around = NO_LINK;
 
     if (direct)
         materialize(l, l->height - count);
-    taken.family = null == direct ? IC_I64_ZERO_S_BR : IC_I64_NONZERO_S_BR;
     position = emit_condition(l, &taken, direct && c->kind == CONTROL_LOOP, offset);
     if (direct) {
         aim(l, c, position);
@@ -358,22 +356,44 @@ static void branch_on_null(lower *l, control *c, uint32_t count, uint16_t slot, 
  * its home either way: it has to be somewhere while the branch is decided. */
 static void lower_br_on_null(lower *l, const validate_op *op)
 {
-    control *c = label_at(l, op->index);
     uint32_t count;
     entry e;
+    operand x;
 
-    label_types(c, &count);
+    label_types(label_at(l, op->index), &count);
     flush_home(l);
     materialize(l, l->height - 1);
     e = l->stack[l->height - 1];
+    x = (operand){.mode = MODE_S, .slot = e.home};
     if (op->op == OP_BR_ON_NON_NULL) {
-        branch_on_null(l, c, count, e.home, false, op->offset);
+        branch_on_test(l, op->index, count, x, IC_I64_NONZERO_S_BR, IC_I64_ZERO_S_BR, op->offset);
         pop(l);
         return;
     }
     pop(l);
-    branch_on_null(l, c, count, e.home, true, op->offset);
+    branch_on_test(l, op->index, count, x, IC_I64_ZERO_S_BR, IC_I64_NONZERO_S_BR, op->offset);
     push(l, ENTRY_HOME, (value_class)e.cls);
+}
+
+/* The reference stays where it is, whichever way it goes. */
+static void lower_br_on_cast(lower *l, const validate_op *op)
+{
+    bool fail = op->op == OP_BR_ON_CAST_FAIL;
+    unsigned is = IC_I32_NONZERO_S_BR, is_not = IC_I32_ZERO_S_BR;
+    uint32_t count;
+    icode *at;
+
+    label_types(label_at(l, op->index), &count);
+    flush_home(l);
+    materialize(l, l->height - 1);
+    /* Those that go with it must be in place before the test, whose answer is in the accumulator;
+     * moves do not touch that. */
+    at = emit(l, IC_TEST_REF_S_A, 2);
+    at[1].u16[1] = l->stack[l->height - 1].home;
+    at[1].u32[1] = op->type2;
+    branch_on_test(l, op->index, count, (operand){.mode = MODE_A}, fail ? is_not : is,
+                   fail ? is : is_not, op->offset);
+    forget_accumulators(l);
 }
 
 static void lower_br_table(lower *l, const validate_op *op)
@@ -659,6 +679,8 @@ void lower_control(lower *l, const validate_op *op)
     case OP_RETURN: lower_return(l); break;
     case OP_BR_ON_NULL:
     case OP_BR_ON_NON_NULL: lower_br_on_null(l, op); break;
+    case OP_BR_ON_CAST:
+    case OP_BR_ON_CAST_FAIL: lower_br_on_cast(l, op); break;
     case OP_CALL:
     case OP_CALL_INDIRECT:
     case OP_CALL_REF: lower_call(l, op); break;

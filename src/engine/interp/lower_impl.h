@@ -92,7 +92,9 @@ typedef enum rule_kind {
     RULE_UNARY,
     RULE_LOAD,
     RULE_STORE,
-    RULE_ACCESS, /* from here on: lower_vector.c */
+    RULE_READ,    /* of the family that the pending instruction names */
+    RULE_ELEMENT, /* likewise */
+    RULE_ACCESS,  /* from here on: lower_vector.c */
     RULE_VECTOR_1,
     RULE_VECTOR_C,
     RULE_VECTOR_N,
@@ -118,10 +120,12 @@ typedef struct pending {
     bool active;
     uint16_t op;     /* isa_op */
     uint8_t cls;     /* of the result */
+    uint16_t family; /* READ, ELEMENT */
     bool sum;        /* LOAD: the address is the sum of a and b */
     bool wide;       /* LOAD: the address has 64 bits, or the memory is not the first */
     operand a, b, c; /* c: select's condition */
-    uint32_t index;  /* global; memory; memory offset of a load that is not wide */
+    uint32_t
+        index; /* global; memory; memory offset of a load that is not wide; what a READ takes */
     uint64_t place;  /* memory offset of a wide load */
     uint64_t offset; /* in the file */
     uint32_t entry;  /* index in the stack */
@@ -322,8 +326,21 @@ void lower_access(lower *l, const validate_op *op);
 /* Wide arithmetic. */
 void lower_wide(lower *l, const validate_op *op);
 
+/* ---- lower_objects.c: structs, arrays, casts ------------------------------------------------- */
+
+void lower_object(lower *l, const validate_op *op);
+/* Puts operands that are contiguous into their homes, and takes them off the stack, for an
+ * instruction that may collect if `collects`. */
+void take_contiguous(lower *l, uint32_t operands, bool collects);
+/* Both operands of a comparison or computation. */
+void lower_alu(lower *l, const validate_op *op, const lower_rule *rule);
+
 /* ---- lower_control.c ------------------------------------------------------------------------- */
 
+/* The branch of the topmost `count` entries, none of which is pending, to label `depth`, where a
+ * test of `family` holds of the operand; `inverse` is the family of the opposite. */
+void branch_on_test(lower *l, uint32_t depth, uint32_t count, operand x, unsigned family,
+                    unsigned inverse, uint64_t offset);
 void control_begin(lower *l, const wasm_functype *type);
 void lower_control(lower *l, const validate_op *op);
 

@@ -47,9 +47,16 @@ const lower_rule lower_rules[OP_COUNT] = {
     VECTOR_RULE(id, kind, V128, V128, as##_##first, false)
 #define ATOMIC(id) VECTOR_RULE(id, ACCESS, I32, I64, ACCESS, false)
 #include "icode.def"
+    [OP_STRUCT_GET] = {.kind = RULE_READ},     [OP_STRUCT_GET_S] = {.kind = RULE_READ},
+    [OP_STRUCT_GET_U] = {.kind = RULE_READ},   [OP_ARRAY_GET] = {.kind = RULE_ELEMENT},
+    [OP_ARRAY_GET_S] = {.kind = RULE_ELEMENT}, [OP_ARRAY_GET_U] = {.kind = RULE_ELEMENT},
+    [OP_ARRAY_LEN] = {.kind = RULE_READ},      [OP_REF_TEST] = {.kind = RULE_READ},
+    [OP_REF_TEST_NULL] = {.kind = RULE_READ},  [OP_REF_CAST] = {.kind = RULE_READ},
+    [OP_REF_CAST_NULL] = {.kind = RULE_READ},  [OP_REF_I31] = {.kind = RULE_READ},
+    [OP_I31_GET_S] = {.kind = RULE_READ},      [OP_I31_GET_U] = {.kind = RULE_READ},
 };
 
-/* Instructions with a case of their own, here or in lower_control.c. */
+/* Instructions with a case of their own, here, in lower_control.c or in lower_objects.c. */
 /* clang-format off */
 #define OTHERS(_)                                                                                  \
     _(UNREACHABLE) _(THROW) _(THROW_REF) _(TRY_TABLE) _(NOP) _(BLOCK) _(LOOP) _(IF) _(ELSE) _(END) _(BR) _(BR_IF) _(BR_TABLE)         \
@@ -61,7 +68,14 @@ const lower_rule lower_rules[OP_COUNT] = {
     _(MEMORY_COPY) _(MEMORY_FILL) _(TABLE_INIT) _(ELEM_DROP) _(TABLE_COPY) _(TABLE_GROW)           \
     _(TABLE_SIZE) _(TABLE_FILL) _(V128_CONST) _(I8X16_SHUFFLE) _(I64_ADD128) _(I64_SUB128)         \
     _(I64_MUL_WIDE_S) _(I64_MUL_WIDE_U) _(MEMORY_ATOMIC_NOTIFY) _(MEMORY_ATOMIC_WAIT32)            \
-    _(MEMORY_ATOMIC_WAIT64) _(ATOMIC_FENCE)
+    _(MEMORY_ATOMIC_WAIT64) _(ATOMIC_FENCE)\
+    _(REF_EQ) _(STRUCT_NEW) _(STRUCT_NEW_DEFAULT) _(STRUCT_GET)        \
+    _(STRUCT_GET_S) _(STRUCT_GET_U) _(STRUCT_SET) _(ARRAY_NEW) _(ARRAY_NEW_DEFAULT)                \
+    _(ARRAY_NEW_FIXED) _(ARRAY_NEW_DATA) _(ARRAY_NEW_ELEM) _(ARRAY_GET) _(ARRAY_GET_S)             \
+    _(ARRAY_GET_U) _(ARRAY_SET) _(ARRAY_LEN) _(ARRAY_FILL) _(ARRAY_COPY) _(ARRAY_INIT_DATA)        \
+    _(ARRAY_INIT_ELEM) _(REF_TEST) _(REF_TEST_NULL) _(REF_CAST) _(REF_CAST_NULL) _(BR_ON_CAST)     \
+    _(BR_ON_CAST_FAIL) _(ANY_CONVERT_EXTERN) _(EXTERN_CONVERT_ANY) _(REF_I31) _(I31_GET_S)         \
+    _(I31_GET_U)
 /* clang-format on */
 
 enum lower_knows {
@@ -86,7 +100,7 @@ enum lower_knows {
 
 /* ---- arithmetic ------------------------------------------------------------------------------ */
 
-static void lower_alu(lower *l, const validate_op *op, const lower_rule *rule)
+void lower_alu(lower *l, const validate_op *op, const lower_rule *rule)
 {
     const entry second = pop(l), first = pop(l);
     bool ordered = rule->kind == RULE_ALU_N;
@@ -115,7 +129,9 @@ static void lower_unary(lower *l, const validate_op *op, const lower_rule *rule)
 
     flush_unless(l, &e);
     x = take(l, &e, ALLOW_A);
-    begin_pending(l, op, (value_class)rule->out)->a = x;
+    /* ref.as_non_null leaves what it takes, which has a class of its own. */
+    begin_pending(l, op, WASM_IS_REF(op->type) ? class_of(op->type) : (value_class)rule->out)->a =
+        x;
 }
 
 /* eqz and ref.is_null: a comparison with zero, or the opposite of the comparison that is pending.
@@ -333,9 +349,7 @@ static void lower_bulk(lower *l, const validate_op *op, unsigned ic, uint32_t op
 {
     icode *at;
 
-    flush_home(l);
-    materialize(l, l->height - operands);
-    truncate_stack(l, l->height - operands);
+    take_contiguous(l, operands, ic == IC_MEMORY_GROW);
     need_slots(l, next_home(l) + 1u);
     at = emit_mapped(l, ic, 3, op->offset);
     at[1].u16[0] = (uint16_t)next_home(l);
@@ -642,7 +656,13 @@ static void lower_other(lower *l, const validate_op *op)
     case OP_TABLE_COPY: lower_bulk(l, op, IC_TABLE_COPY, 3, false, 0); break;
     case OP_TABLE_INIT: lower_bulk(l, op, IC_TABLE_INIT, 3, false, 0); break;
     case OP_ELEM_DROP: lower_bulk(l, op, IC_ELEM_DROP, 0, false, 0); break;
-    default: lower_control(l, op); break;
+    default:
+        if (isa_describe(op->op)->feature == WASM_FEATURE_GC &&
+            !(isa_describe(op->op)->flags & ISA_CONTROL))
+            lower_object(l, op);
+        else
+            lower_control(l, op);
+        break;
     }
 }
 
@@ -675,6 +695,8 @@ void lower_plain(lower *l, const validate_op *op)
         else
             lower_store(l, op, rule);
         break;
+    case RULE_READ:
+    case RULE_ELEMENT:
     case RULE_OTHER: lower_other(l, op); break;
     default: lower_vector(l, op, rule); break;
     }

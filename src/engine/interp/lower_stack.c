@@ -420,6 +420,25 @@ void flush_to(lower *l, uint32_t slot)
         at[1].u16[0] = slot == NO_SLOT ? 0 : (uint16_t)slot;
         at[1].u16[1] = p.a.slot;
         break;
+    case RULE_READ:
+        at = emit_pending(l, &p,
+                          p.family + (p.a.mode == MODE_A ? FORM_A : FORM_S) +
+                              (slot == NO_SLOT ? FORM_UNARY_DEST_A : 0),
+                          2);
+        at[1].u16[0] = slot == NO_SLOT ? 0 : (uint16_t)slot;
+        at[1].u16[1] = p.a.slot;
+        at[1].u32[1] = p.index;
+        break;
+    case RULE_ELEMENT:
+        at = emit_pending(
+            l, &p, p.family + pair_form(&p.a, &p.b) + (slot == NO_SLOT ? FORM_ELEMENT_DEST_A : 0),
+            2);
+        at[1].u16[0] = slot == NO_SLOT ? 0 : (uint16_t)slot;
+        at[1].u16[1] = p.a.slot;
+        at[1].u16[2] = p.b.slot;
+        if (p.b.mode == MODE_I)
+            at[1].u32[1] = (uint32_t)p.b.value;
+        break;
     case RULE_STORE:
     case RULE_OTHER:
         if (p.cls == CLASS_V128) {

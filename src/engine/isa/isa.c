@@ -85,10 +85,8 @@ static const struct {
     {0x00, 0x06, 0x07, WASM_FEATURE_EXCEPTIONS}, /* try, catch: superseded by 3.0's */
     {0x00, 0x09, 0x09, WASM_FEATURE_EXCEPTIONS}, /* rethrow: likewise */
     {0x00, 0x18, 0x19, WASM_FEATURE_EXCEPTIONS}, /* delegate, catch_all: likewise */
-    {0x00, 0xD3, 0xD3, WASM_FEATURE_GC},         /* ref.eq */
-    {0xFB, 0x00, 0x1E, WASM_FEATURE_GC},         {0xFC, 0x13, 0x16, WASM_FEATURE_WIDE_ARITHMETIC},
-    {0xFD, 0x00, 0xFF, WASM_FEATURE_SIMD},       {0xFD, 0x100, 0x113, WASM_FEATURE_RELAXED_SIMD},
-    {0xFE, 0x00, 0x4E, WASM_FEATURE_THREADS},
+    {0xFC, 0x13, 0x16, WASM_FEATURE_WIDE_ARITHMETIC}, {0xFD, 0x00, 0xFF, WASM_FEATURE_SIMD},
+    {0xFD, 0x100, 0x113, WASM_FEATURE_RELAXED_SIMD},  {0xFE, 0x00, 0x4E, WASM_FEATURE_THREADS},
 };
 
 unsigned isa_later(uint8_t prefix, uint32_t code)

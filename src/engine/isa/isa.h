@@ -52,7 +52,13 @@ typedef enum isa_imm {
     ISA_IMM_TRY_TABLE,   /* block type, vector of catch clauses */
     ISA_IMM_TAG,         /* tag index */
     ISA_IMM_TYPE,        /* type index */
-    ISA_IMM_HEAP_TYPE,   /* ref.null */
+    ISA_IMM_TYPE_FIELD,  /* type index, field index */
+    ISA_IMM_TYPE_COUNT,  /* type index, number of operands */
+    ISA_IMM_TYPE_DATA,   /* type index, data index */
+    ISA_IMM_TYPE_ELEM,   /* type index, elem index */
+    ISA_IMM_TYPE_TYPE,   /* destination's type index, source's */
+    ISA_IMM_CAST,        /* label index, two reference types and whether each may be null */
+    ISA_IMM_HEAP_TYPE,   /* ref.null, ref.test, ref.cast */
     ISA_IMM_TYPES,       /* select t*: vector of value types */
     ISA_IMM_MEMARG_LANE, /* MEMARG and a lane */
     ISA_IMM_LANE,

@@ -10,6 +10,7 @@
  */
 #include <string.h>
 
+#include "objects.h"
 #include "runtime_impl.h"
 #include "validate.h"
 
@@ -51,6 +52,41 @@ static uint64_t funcref(const evaluation *e, uint32_t func)
     return (uint64_t)(uintptr_t)e->instance->funcs[func];
 }
 
+/* The operands end at `top`; the object replaces them. */
+static wasm_status make_object(const evaluation *e, const validate_op *op, uint64_t *top)
+{
+    const module_type *type = &e->module->types[op->index];
+    wasm_store *store = e->instance->store;
+    uint32_t length, slots = 0;
+    uint64_t *first;
+    wasm_ref ref;
+
+    for (uint32_t i = 0; i < type->field_count; i++)
+        slots += type_slots(type->fields[i].type);
+    switch (op->op) {
+    case OP_STRUCT_NEW:
+        first = top - slots;
+        TRY(struct_new(store, type, first, &ref));
+        break;
+    case OP_STRUCT_NEW_DEFAULT:
+        first = top;
+        TRY(struct_new(store, type, NULL, &ref));
+        break;
+    case OP_ARRAY_NEW_FIXED:
+        length = op->index2;
+        first = top - (size_t)slots * length;
+        TRY(array_new_fixed(store, type, length, first, &ref));
+        break;
+    default: /* array.new, array.new_default */
+        length = (uint32_t)top[-1];
+        first = op->op == OP_ARRAY_NEW ? top - 1 - slots : top - 1;
+        TRY(array_new(store, type, length, op->op == OP_ARRAY_NEW ? first : NULL, &ref));
+        break;
+    }
+    *first = ref;
+    return WASM_OK;
+}
+
 static wasm_status step(void *baton, const validate_op *op, wasm_report *report)
 {
     evaluation *e = baton;
@@ -78,6 +114,18 @@ static wasm_status step(void *baton, const validate_op *op, wasm_report *report)
         else
             e->known = false;
         break;
+    case OP_STRUCT_NEW:
+    case OP_STRUCT_NEW_DEFAULT:
+    case OP_ARRAY_NEW:
+    case OP_ARRAY_NEW_DEFAULT:
+    case OP_ARRAY_NEW_FIXED:
+        if (e->instance)
+            return make_object(e, op, top);
+        e->known = false;
+        break;
+    case OP_REF_I31: top[-1] = ref_of_i31((uint32_t)top[-1]); break;
+    case OP_ANY_CONVERT_EXTERN:
+    case OP_EXTERN_CONVERT_ANY: break; /* one and the same */
     case OP_I32_ADD: top[-2] = (uint32_t)(top[-2] + top[-1]); break;
     case OP_I32_SUB: top[-2] = (uint32_t)(top[-2] - top[-1]); break;
     case OP_I32_MUL: top[-2] = (uint32_t)(top[-2] * top[-1]); break;
@@ -100,12 +148,19 @@ wasm_status constant_evaluate(const wasm_module *module, wasm_instance *instance
                     .known = true};
     validate_sink sink = {.op = step, .baton = &e};
     wasm_status status;
+    bool held;
 
     /* At load the expression's own length bounds the operands, and the module's quota counted that
      * when it was decoded. */
     quota_init(&at_load, 0);
     e.operands = e.small;
+    /* The collector does not look at operands: nothing is collected while there are any. */
+    held = instance ? instance->store->heap.held : false;
+    if (instance)
+        instance->store->heap.held = true;
     status = validate_constant_walk(module, expression, &sink);
+    if (instance)
+        instance->store->heap.held = held;
     memcpy(slots, e.operands, 2 * sizeof *slots);
     if (e.operands != e.small)
         quota_free(e.quota, e.operands, e.room * sizeof *e.operands);

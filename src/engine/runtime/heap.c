@@ -233,8 +233,9 @@ wasm_status heap_allocate(wasm_store *store, const module_type *type, uint64_t b
 
 /* ---- sweeping -------------------------------------------------------------------------------- */
 
-/* Links the free cells of a block in front of those of its class; returns how many are in use. */
-static uint32_t sweep_block(heap *h, heap_block *block)
+/* Links the free cells of a block in front of those of its class; returns how many are in use. With
+ * `spoil` nothing is left in them that somebody who should not look could take for an object. */
+static uint32_t sweep_block(heap *h, heap_block *block, bool spoil)
 {
     heap_object *first = h->free[block->cls];
     uint32_t live = 0;
@@ -246,6 +247,8 @@ static uint32_t sweep_block(heap *h, heap_block *block)
             live++;
             continue;
         }
+        if (spoil)
+            memset(cell, 0xA5, block->cell_bytes);
         cell->head = 0;
         *link_of(cell) = first;
         first = cell;
@@ -266,7 +269,7 @@ static wasm_status sweep_blocks(wasm_store *store, uint64_t *live)
         heap_block *block = *at;
         if (count % BLOCKS_A_POLL == 0)
             TRY(bulk_poll(store, 0));
-        uint64_t cells = sweep_block(h, block);
+        uint64_t cells = sweep_block(h, block, store->limits.collect_every != 0);
         *live += cells * block->cell_bytes;
         if (cells > 0) {
             at = &block->next;

@@ -188,6 +188,11 @@ uint64_t memory_grow(wasm_memory *memory, uint64_t delta_pages)
     if (delta_pages > memory->max_pages - pages)
         return UINT64_MAX;
     bytes = delta_pages << memory->page_shift;
+    /* What the heap holds in vain may be what is missing. If that cannot be found out now, since
+     * the guest is to end, it is told no. */
+    if (bytes > store->limits.memory_bytes - store->memory_used && store->heap.bytes > 0 &&
+        heap_collect(store) != WASM_OK)
+        return UINT64_MAX;
     if (bytes > store->limits.memory_bytes - store->memory_used ||
         !extend(memory, memory->length + bytes)) {
         trace_line(memory->module, WASM_TRACE_MEMORY, "growing by %llu bytes refused",
@@ -228,14 +233,21 @@ wasm_status memory_copy(wasm_memory *to, uint64_t at, wasm_memory *from, uint64_
     return bulk_copy(to->store, to->base + at, from->base + source, count, true);
 }
 
+uint64_t data_length(const wasm_instance *instance, uint32_t data)
+{
+    const module_data *segment = &instance->module->datas[data];
+    bool dropped = segment->mode != MODULE_SEGMENT_PASSIVE || instance->data_dropped[data];
+
+    return dropped ? 0 : segment->init.length;
+}
+
 wasm_status memory_init(wasm_instance *instance, uint32_t memory, uint32_t data, uint64_t at,
                         uint64_t source, uint64_t count)
 {
     const module_data *segment = &instance->module->datas[data];
     wasm_memory *to = instance->memories[memory];
-    bool dropped = segment->mode != MODULE_SEGMENT_PASSIVE || instance->data_dropped[data];
 
-    if (bulk_outside(source, count, dropped ? 0 : segment->init.length) ||
+    if (bulk_outside(source, count, data_length(instance, data)) ||
         bulk_outside(at, count, to->length))
         return WASM_E_OOB_MEMORY;
     return bulk_copy(to->store, to->base + at,

@@ -7,6 +7,7 @@
  * Memory:  Nothing is allocated.
  * Threads: the store's.
  */
+#include "objects.h"
 #include "runtime_impl.h"
 
 static bool is_code(wasm_valtype type)
@@ -20,29 +21,26 @@ wasm_refkind wasm_ref_kind(wasm_valtype type, wasm_ref ref)
         return WASM_REF_NULL;
     if (is_code(type))
         return WASM_REF_FUNC;
-    return wasm_ref_is_number(ref) ? WASM_REF_HOST : WASM_REF_EXCEPTION;
-}
-
-static bool func_fits(const module_type *types, wasm_valtype type, const wasm_func *func)
-{
-    if (WASM_KIND(type) == WASM_KIND_CODE)
-        return type_is_below(func->type, &types[WASM_TYPE_INDEX(type)]);
-    return WASM_KIND(type) == WASM_KIND_FUNC;
-}
-
-static bool object_fits(const module_type *types, wasm_valtype type, const heap_object *o)
-{
-    (void)types;
-    return object_type(o)->form == OBJECT_EXCEPTION && WASM_KIND(type) == WASM_KIND_EXN;
+    if (wasm_ref_is_number(ref))
+        return WASM_REF_HOST;
+    if (ref_is_i31(ref))
+        return WASM_REF_I31;
+    switch (object_type(ref_object(ref))->form) {
+    case MODULE_STRUCT: return WASM_REF_STRUCT;
+    case MODULE_ARRAY: return WASM_REF_ARRAY;
+    default: return WASM_REF_EXCEPTION;
+    }
 }
 
 bool reference_fits(const module_type *types, wasm_valtype type, wasm_ref ref)
 {
-    if (ref == 0)
-        return (type & WASM_NULLABLE) != 0;
-    if (is_code(type))
-        return func_fits(types, type, (const wasm_func *)(uintptr_t)ref);
-    if (wasm_ref_is_number(ref))
-        return WASM_KIND(type) == WASM_KIND_EXTERN || WASM_KIND(type) == WASM_KIND_ANY;
-    return ref_is_object(ref) && object_fits(types, type, ref_object(ref));
+    /* An exception is in no hierarchy but its own; all else there is one of. */
+    bool exception = ref_is_object(ref) && !is_code(type) &&
+                     object_type(ref_object(ref))->form == OBJECT_EXCEPTION;
+    uint8_t kind = WASM_KIND(type);
+
+    if (ref != 0 && !is_code(type) &&
+        exception != (kind == WASM_KIND_EXN || kind == WASM_KIND_NOEXN))
+        return false;
+    return ref_is(types, ref, type);
 }

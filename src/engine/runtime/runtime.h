@@ -187,12 +187,18 @@ static inline uint64_t *exception_slots(const heap_object *o)
 void collect_mark(wasm_store *store, wasm_ref ref);
 static inline uint32_t array_length(const heap_object *o)
 {
-    return *(const uint32_t *)(const void *)(o + 1);
+    return (uint32_t)o[1].head; /* a word of its own, of which the length is the lower half */
+}
+/* 64-bit slots that a value of this type takes. */
+static inline uint32_t type_slots(wasm_valtype type)
+{
+    return type == WASM_V128 ? 2 : 1;
 }
 
 /* Memory instructions with more than a load in them. All check bounds first (§4.4.7), work in
  * chunks of at most 1 MiB between polls, and return WASM_OK or the trap. */
-uint64_t memory_grow(wasm_memory *memory, uint64_t delta_pages); /* old pages, or UINT64_MAX */
+uint64_t memory_grow(wasm_memory *memory, uint64_t delta_pages); /* old pages, or UINT64_MAX; it
+                                                                    may collect */
 wasm_status memory_fill(wasm_memory *memory, uint64_t at, uint8_t value, uint64_t count);
 wasm_status memory_copy(wasm_memory *to, uint64_t at, wasm_memory *from, uint64_t source,
                         uint64_t count);

@@ -41,13 +41,12 @@ static inline bool bulk_outside(uint64_t at, uint64_t count, uint64_t length)
  * Costs fuel where it is the guest's doing; placing segments is not (`charged` false). */
 wasm_status bulk_copy(wasm_store *store, void *to, const void *from, uint64_t bytes, bool charged);
 
+/* The bytes of a data segment that memory.init and its like may still read; none of one that is
+ * active or was dropped. */
+uint64_t data_length(const wasm_instance *instance, uint32_t data);
+
 /* ---- call.c ---------------------------------------------------------------------------------- */
 
-/* 64-bit slots that a value of this type takes. */
-static inline uint32_t type_slots(wasm_valtype type)
-{
-    return type == WASM_V128 ? 2 : 1;
-}
 void value_to_slots(wasm_valtype type, const wasm_value *value, uint64_t *slots);
 void value_from_slots(wasm_valtype type, const uint64_t *slots, wasm_value *value);
 /* Keeps the references among a host function's arguments (slots[] of the type's parameters) for the

@@ -33,11 +33,14 @@ typedef struct validate_clause { /* of a try_table */
 
 typedef struct validate_op {
     isa_op op;
-    uint64_t offset;   /* of the opcode in the file */
-    uint32_t height;   /* operand slots in use before it (64-bit slots; v128 counts two); before
-                          an else or end that cannot be fallen into: as if it could be */
-    bool reachable;    /* else, end: whether control can fall into it from above; else true */
-    wasm_valtype type; /* drop, select, local.*, global.*, ref.*, table.*: the value's type */
+    uint64_t offset; /* of the opcode in the file */
+    uint32_t height; /* operand slots in use before it (64-bit slots; v128 counts two); before
+                        an else or end that cannot be fallen into: as if it could be */
+    bool reachable;  /* else, end: whether control can fall into it from above; else true */
+    wasm_valtype
+        type; /* drop, select, local.*, global.*, ref.*, table.*, struct.*, array.*, br_on_*:
+                 the value's type (in ref.test and ref.cast the one that is asked for) */
+    wasm_valtype type2;         /* br_on_cast*: the type that is asked for */
     const wasm_functype *block; /* block, loop, if, try_table: its type; calls: the callee's;
                                    throw: the tag's */
     uint32_t index;  /* label depth, func, type, local, global, table, memory, data, elem, tag */

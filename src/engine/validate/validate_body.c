@@ -38,7 +38,7 @@ static wasm_status find_table(validate_scratch *s, uint32_t index, const module_
     return WASM_OK;
 }
 
-static wasm_status find_elem(validate_scratch *s, uint32_t index, const module_elem **out)
+wasm_status find_elem(validate_scratch *s, uint32_t index, const module_elem **out)
 {
     const wasm_module *m = s->module;
     if (index >= m->elem_count)
@@ -50,7 +50,7 @@ static wasm_status find_elem(validate_scratch *s, uint32_t index, const module_e
 
 /* memory.init and data.drop stand before the data section, so the data count section has to say
  * how many there are (§5.5.16). */
-static wasm_status find_data(validate_scratch *s, uint32_t index)
+wasm_status find_data(validate_scratch *s, uint32_t index)
 {
     const wasm_module *m = s->module;
     if (!m->has_data_count)
@@ -337,6 +337,8 @@ static wasm_status check_instruction(validate_scratch *s, instr *in, const isa_r
     case OP_MEMORY_FILL: return check_memory(s, in);
     default: break;
     }
+    if (row->feature == WASM_FEATURE_GC)
+        return check_object(s, in, out);
     if (row->imm == ISA_IMM_MEMARG || row->imm == ISA_IMM_MEMARG_LANE)
         return check_memarg(s, in, row);
     if (row->imm == ISA_IMM_LANE)

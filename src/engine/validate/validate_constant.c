@@ -43,8 +43,11 @@ static wasm_status check_constant_op(validate_scratch *s, const instr *in, uint3
                                 (unsigned)in->index, (unsigned)s->module->func_count);
         s->module->funcs[in->index].declared = true;
         return stack_push(s, cursor_reference_to(&s->c, s->module->funcs[in->index].type, false));
-    default: return stack_signature(s, in->op, WASM_I32);
+    default: break;
     }
+    validate_op unused = {0};
+    return row->feature == WASM_FEATURE_GC ? check_object(s, in, &unused)
+                                           : stack_signature(s, in->op, WASM_I32);
 }
 
 wasm_status check_constant(validate_scratch *s, module_span expression, wasm_valtype type,
@@ -70,6 +73,29 @@ wasm_status check_constant(validate_scratch *s, module_span expression, wasm_val
                             (unsigned)s->operand_count);
     m->used |= s->c.used;
     return WASM_OK;
+}
+
+static uint32_t field_slots(const module_type *type)
+{
+    uint32_t slots = 0;
+    for (uint32_t i = 0; i < type->field_count; i++)
+        slots += type_slots(unpacked(type->fields[i].type));
+    return slots;
+}
+
+/* What an instruction that may stand in a constant expression takes off the stack. */
+static uint32_t operand_slots(const wasm_module *m, const instr *in)
+{
+    switch (in->op) {
+    case OP_STRUCT_NEW: return field_slots(&m->types[in->index]);
+    case OP_ARRAY_NEW: return field_slots(&m->types[in->index]) + 1;
+    case OP_ARRAY_NEW_FIXED: return field_slots(&m->types[in->index]) * in->index2;
+    case OP_ARRAY_NEW_DEFAULT:
+    case OP_ANY_CONVERT_EXTERN:
+    case OP_EXTERN_CONVERT_ANY:
+    case OP_REF_I31: return 1;
+    default: return (isa_describe(in->op)->flags & ISA_CONST_EXTENDED) != 0 ? 2 : 0;
+    }
 }
 
 wasm_status validate_constant_walk(const wasm_module *module, module_span expression,
@@ -100,10 +126,6 @@ wasm_status validate_constant_walk(const wasm_module *module, module_span expres
         else if (in.op == OP_V128_CONST)
             out.type = WASM_V128;
         TRY(sink->op(sink->baton, &out, NULL));
-        /* Arithmetic takes two and gives one; all else gives one. */
-        if ((isa_describe(in.op)->flags & ISA_CONST_EXTENDED) != 0)
-            height--;
-        else
-            height += out.type == WASM_V128 ? 2 : 1;
+        height = height - operand_slots(module, &in) + (out.type == WASM_V128 ? 2 : 1);
     }
 }

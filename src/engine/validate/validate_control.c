@@ -174,6 +174,15 @@ static wasm_status find_label(validate_scratch *s, uint32_t depth, control **out
     return WASM_OK;
 }
 
+wasm_status find_label_types(validate_scratch *s, uint32_t depth, const wasm_valtype **types,
+                             uint32_t *count)
+{
+    control *label;
+    TRY(find_label(s, depth, &label));
+    label_types(label, types, count);
+    return WASM_OK;
+}
+
 static wasm_status check_branch(validate_scratch *s, const instr *in, validate_op *out)
 {
     control *label;

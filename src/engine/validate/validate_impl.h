@@ -159,6 +159,20 @@ static inline control *control_at(validate_scratch *s, uint32_t depth)
 wasm_status check_control(validate_scratch *s, instr *in, validate_op *out);
 /* The function type `index` of the module. */
 wasm_status find_func_type(validate_scratch *s, uint32_t index, const module_type **out);
+/* validate_objects.c: structs, arrays, casts, i31; also what of them constant expressions may
+ * use. */
+wasm_status check_object(validate_scratch *s, const instr *in, validate_op *out);
+/* The value that a field gives and takes. */
+static inline wasm_valtype unpacked(wasm_valtype storage)
+{
+    return storage == MODULE_I8 || storage == MODULE_I16 ? (wasm_valtype)WASM_I32 : storage;
+}
+/* validate_control.c: the depth-th label and what a branch to it carries. */
+wasm_status find_label_types(validate_scratch *s, uint32_t depth, const wasm_valtype **types,
+                             uint32_t *count);
+/* validate_body.c */
+wasm_status find_data(validate_scratch *s, uint32_t index);
+wasm_status find_elem(validate_scratch *s, uint32_t index, const module_elem **out);
 /* validate_types.c: every type against its supertype. */
 wasm_status check_types(const wasm_module *m, wasm_report *report);
 /* validate_constant.c: an expression that must give one value of `type`. Globals from 0 to
