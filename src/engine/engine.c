@@ -69,6 +69,7 @@ wasm_status wasm_module_load(const uint8_t *bytes, size_t length, const wasm_loa
         wasm_module_free(module);
         return status;
     }
+    module->stop = NULL;
     *out = module;
     return WASM_OK;
 }

@@ -21,6 +21,7 @@
 #ifndef WASMSERVE_ENGINE_H
 #define WASMSERVE_ENGINE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -265,6 +266,10 @@ typedef struct wasm_load_options {
     unsigned trace;  /* wasm_trace_bit mask; lines go to log */
     wasm_log_fn log; /* may be NULL */
     void *log_baton;
+    /* Asked before each function body: whether loading shall be given up (INTERRUPTED), because it
+     * takes too long for who waits for it. May be NULL. A single body takes well below a second. */
+    bool (*stop)(void *baton);
+    void *stop_baton;
 } wasm_load_options;
 
 /* Decodes, validates and prepares a module for execution. `bytes` are copied: the caller may
@@ -322,6 +327,15 @@ typedef struct wasm_tag wasm_tag;
 
 #define WASM_FUEL_OFF UINT64_MAX
 
+/* What several stores may have together, of linear memory, tables and collected heaps: bytes,
+ * counted as they are accessible. The caller makes it (zeroed, with a limit) and keeps it for as
+ * long as the stores; it may lie in memory that processes share. Any thread. */
+typedef struct wasm_budget {
+    uint64_t limit;
+    _Atomic uint64_t used, peak;
+    _Atomic uint64_t refused; /* times that something was not given */
+} wasm_budget;
+
 typedef struct wasm_limits {
     uint64_t memory_bytes;   /* all linear memories of the store and its collected heap together;
                                 default 64 MiB */
@@ -330,6 +344,7 @@ typedef struct wasm_limits {
     uint32_t call_depth;     /* nested guest calls; default 100,000, the stack ends most first */
     uint64_t fuel;           /* RATIONALE "What does a unit of fuel buy?"; default WASM_FUEL_OFF */
     size_t quota;            /* other allocations for the guest; default 64 MiB */
+    wasm_budget *budget;     /* that this store shares with others; default NULL */
     uint32_t collect_every;  /* objects between collections beside those that are due; for tests
                                 that want many of them; default 0: none */
 } wasm_limits;

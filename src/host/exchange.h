@@ -25,6 +25,31 @@ typedef enum exchange_level {
     EXCHANGE_LOG_DEBUG
 } exchange_level;
 
+/* What became of a call to the shared store. The numbers are what guests see (kv/kv.c). */
+typedef enum exchange_kv_status {
+    EXCHANGE_KV_OK = 0,
+    EXCHANGE_KV_MISSING = 1, /* there is no such key, or its time is over */
+    EXCHANGE_KV_CHANGED = 2, /* the revision is not the one that was expected */
+    EXCHANGE_KV_SIZE = 3,    /* a key or value that no store takes */
+    EXCHANGE_KV_SHORT = 4,   /* the value does not fit into the buffer */
+    EXCHANGE_KV_NUMBER = 5,  /* not a number, or the sum would be none */
+    EXCHANGE_KV_FULL = 6,    /* there is no room, and none can be made */
+    EXCHANGE_KV_BUSY = 7,    /* somebody has held a lock for long; another time it will work */
+    EXCHANGE_KV_DENIED = 8   /* not granted */
+} exchange_kv_status;
+
+/* A shared store, as kv/kv.h describes it, over a baton of its own. Times in ns. */
+typedef struct exchange_kv {
+    exchange_kv_status (*get)(void *baton, const void *key, size_t key_length, void *value,
+                              size_t size, size_t *length, uint64_t *revision);
+    exchange_kv_status (*set)(void *baton, const void *key, size_t key_length, const void *value,
+                              size_t length, uint64_t ttl, uint64_t expected);
+    exchange_kv_status (*remove)(void *baton, const void *key, size_t key_length,
+                                 uint64_t expected);
+    exchange_kv_status (*add)(void *baton, const void *key, size_t key_length, int64_t delta,
+                              uint64_t ttl, int64_t *sum);
+} exchange_kv;
+
 typedef struct exchange {
     void *baton;
 
@@ -55,6 +80,10 @@ typedef struct exchange {
     uint64_t (*clock)(void *baton, unsigned clock_id);
     /* Fills buffer with unpredictable bytes. */
     wasm_status (*random)(void *baton, void *buffer, size_t size);
+
+    /* The guest's shared store; NULL: it has none. */
+    const exchange_kv *kv;
+    void *kv_baton;
 } exchange;
 
 /* ---- a request and its response ------------------------------------------------------------ */

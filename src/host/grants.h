@@ -2,9 +2,9 @@
  * grants.h — the capabilities that an administrator can give a guest; nothing is given by default.
  *
  * The words are those of `WasmServeGrant`: log clock random env:NAME[=VALUE]
- * dir:HOST:GUEST[:ro|rw]. A grants value is filled once while the configuration is read, is
- * immutable afterwards, shared by threads, and outlives every guest that uses it. All strings are
- * borrowed from whoever parsed it.
+ * dir:HOST:GUEST[:ro|rw] kv[:SIZE]. A grants value is filled once while the configuration is read,
+ * is immutable afterwards, shared by threads, and outlives every guest that uses it. All strings
+ * are borrowed from whoever parsed it.
  */
 #ifndef WASMSERVE_GRANTS_H
 #define WASMSERVE_GRANTS_H
@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum grant_bit { GRANT_LOG = 1, GRANT_CLOCK = 2, GRANT_RANDOM = 4 };
+enum grant_bit { GRANT_LOG = 1, GRANT_CLOCK = 2, GRANT_RANDOM = 4, GRANT_KV = 8 };
 
 typedef struct grant_dir {
     const char *host;  /* absolute path on the server */

@@ -21,6 +21,7 @@ typedef enum host_abi {
 typedef struct host_context {
     struct wasi *wasi;         /* wasi.h */
     struct httpwasm *httpwasm; /* httpwasm.h; NULL where the guest speaks another ABI */
+    struct kv_guest *kv;       /* kv.h; NULL: as without its grant */
 } host_context;
 
 /* How a module wants to be spoken to, read off its imports and exports. UNKNOWN if it fits none.
@@ -28,5 +29,14 @@ typedef struct host_context {
  * must have; it is empty for a module that can be used. */
 host_abi host_detect_abi(const wasm_module *module, const char **why);
 const char *host_abi_name(host_abi abi); /* "cgi", "http-wasm", … */
+
+/* Sets each of imports[], which has import_count entries, that there is a function for in a guest
+ * of this ABI; as wasm_resolve(), for all tables. Errors: IMPORT_TYPE. */
+wasm_status host_resolve(const wasm_module *module, host_abi abi, wasm_extern *imports,
+                         wasm_report *report);
+
+/* The bytes that loading a plugin's module of this length may take: far more than real modules need
+ * (RATIONALE "Of a plugin"), and little beside what a crafted one asks for. */
+size_t host_load_quota(size_t length);
 
 #endif

@@ -395,6 +395,7 @@ struct filter_exchange *filter_exchange_new(request_rec *r, const struct plugin 
 
     x->world =
         (exchange){.baton = x, .log = log_line, .clock = guest_clock, .random = guest_random};
+    plugin_kv_give(plugin, &x->world);
     x->http = (exchange_http){.baton = x,
                               .enable = enable,
                               .method = get_method,
@@ -415,7 +416,7 @@ struct filter_exchange *filter_exchange_new(request_rec *r, const struct plugin 
     x->r = r;
     x->plugin = plugin;
     x->mode = mode;
-    x->log = guest_log_for(r, plugin->label);
+    x->log = guest_log_for(r, plugin_use(r, plugin)->voice);
     x->body_limit = body_limit;
     x->body = body;
     x->fields = apr_table_make(r->pool, 4);

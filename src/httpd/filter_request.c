@@ -91,12 +91,12 @@ static bool admit(request_rec *r, struct filter_use *use)
     if (raised != NULL) {
         LOG_R(APLOG_INFO, 0, r,
               "%s of .htaccess is above the server's for plugin %s, and does not count", raised,
-              use->plugin->name);
+              plugin_title(r, use->plugin));
     }
     counter_add(&counters->requests, 1);
     if (!plugin_can_run() || !counters_enter(counters, use->limits.concurrency)) {
         counter_add(&counters->busy, 1);
-        LOG_R(APLOG_WARNING, 0, r, "plugin %s: %s", use->plugin->name,
+        LOG_R(APLOG_WARNING, 0, r, "plugin %s: %s", plugin_title(r, use->plugin),
               plugin_can_run() ? "WasmServeConcurrency is reached"
                                : "this child has no thread for deadlines");
         note_outcome(r, "busy");
@@ -120,7 +120,8 @@ static int settle_failure(request_rec *r, struct filter_use *use,
     note_outcome(r, x->nonsense ? "NONSENSE" : wasm_status_name(result->status));
     if (result->status == WASM_E_CLIENT_GONE) {
         counter_add(&plugin->counters->failed[result->status], 1);
-        LOG_R(APLOG_DEBUG, 0, r, "plugin %s: stopped, because the client went away", plugin->name);
+        LOG_R(APLOG_DEBUG, 0, r, "plugin %s: stopped, because the client went away",
+              plugin_title(r, plugin));
         r->connection->keepalive = AP_CONN_CLOSE;
         return HTTP_BAD_REQUEST;
     }
@@ -190,7 +191,8 @@ int filter_request_run(request_rec *r, struct filter_use *use)
     }
     filter_use_count(use, &result);
     LOG_R(APLOG_TRACE1, 0, r, "plugin %s: handle_request: %s, %" APR_UINT64_T_FMT " us",
-          use->plugin->label, good ? (next ? "next" : "answered") : wasm_status_name(result.status),
+          plugin_title(r, use->plugin),
+          good ? (next ? "next" : "answered") : wasm_status_name(result.status),
           result.guest_nanoseconds / 1000);
     status = good ? settle_end(r, use, next) : settle_failure(r, use, &result);
     if (use->state != FILTER_PASSED) {

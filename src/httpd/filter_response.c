@@ -189,7 +189,8 @@ static apr_status_t respond(ap_filter_t *f, apr_bucket_brigade *bb)
     good = plugin_instance_response(use->instance, use->chain->server_error, &result);
     filter_use_count(use, &result);
     LOG_R(APLOG_TRACE1, 0, r, "plugin %s: handle_response: %s, %" APR_UINT64_T_FMT " us",
-          use->plugin->label, wasm_status_name(result.status), result.guest_nanoseconds / 1000);
+          plugin_title(r, use->plugin), wasm_status_name(result.status),
+          result.guest_nanoseconds / 1000);
     if (!good) {
         return settle_failure(f, bb, &result);
     }
@@ -295,13 +296,14 @@ static apr_status_t hold_failed(ap_filter_t *f, apr_bucket_brigade *bb, apr_stat
         counter_add(&plugin->counters->refused, 1);
         apr_table_setn(r->notes, PLUGIN_NOTE_OUTCOME, "large");
         LOG_R(APLOG_ERR, 0, r,
-              "plugin %s (sha256:%.12s): the response is larger than the %" APR_UINT64_T_FMT
+              "plugin %s: the response is larger than the %" APR_UINT64_T_FMT
               " bytes of WasmServeBody that can be held for it; %s",
-              plugin->name, plugin->module->hex, use->limits.body,
+              plugin_title(r, plugin), use->limits.body,
               consequence(r, plugin, HTTP_INTERNAL_SERVER_ERROR));
         return fail(f, bb, HTTP_INTERNAL_SERVER_ERROR);
     }
-    LOG_R(APLOG_ERR, rv, r, "plugin %s: the response cannot be read to be held", plugin->name);
+    LOG_R(APLOG_ERR, rv, r, "plugin %s: the response cannot be read to be held",
+          plugin_title(r, plugin));
     use_done(use, FILTER_FAILED);
     return pass_error(f, bb, HTTP_BAD_GATEWAY);
 }

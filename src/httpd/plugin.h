@@ -3,8 +3,13 @@
  *
  *   plugin_settings.c     the words of the directives
  *   plugin_registry.c     <WasmServePlugin NAME>: which plugins there are, by server and name
+ *   plugin_module.c       a module, decoded, prepared and linked; one for all that have the same
+ * bytes plugin_version.c      what a plugin runs now, and what a request keeps to its end
  *   plugin_load.c         check_config: modules are read, checked and prepared, once
- *   plugin_handler.c      a request is given to a plugin, and what follows
+ *   plugin_watch.c        in each child: the active version of WasmServePluginDir is kept up with
+ *   plugin_kv.c           the shared stores of the grant kv, made before the fork
+ *   plugin_user.c         a module that an .htaccess names: its file, judged; prepared once; a
+ * plugin for the request plugin_handler.c      a request is given to a plugin, and what follows
  *   plugin_run.c          one call of a guest, from the store to the exit code
  *   plugin_environment.c  the environment of a CGI program
  *   exchange_httpd.c      stdin, stdout and the log of a guest, over request_rec
@@ -12,11 +17,13 @@
  *   plugin_failure.c      what went wrong → status, log line, ErrorDocument
  *   status_counters.c     figures shared by all children; status_page.c shows them
  *
- * Memory: plugins live in pconf, from the reading of the configuration to the next. Modules are
- * loaded in the parent before the fork, so all children share their pages; a cleanup of pconf frees
- * them. What a request makes lives in its pool, and the store is given back before the handler
- * returns. Threads: a plugin is written while the configuration is read and checked, by one thread,
- * and constant afterwards.
+ * Memory: plugins live in pconf, from the reading of the configuration to the next. Modules and
+ * versions are counted references (plugin_version.c). Those of the configuration are loaded in the
+ * parent before the fork, so all children share their pages; a cleanup of pconf drops them. What a
+ * request makes lives in its pool, and the store is given back before the handler returns.
+ * Threads: a plugin is written while the configuration is read and checked, by one thread, and
+ * constant afterwards, but for `current`, which is read and changed under a lock in
+ * plugin_version.c, and `source`, which is plugin_watch.c's.
  */
 #ifndef PLUGIN_H
 #define PLUGIN_H
@@ -27,6 +34,9 @@
 #include "engine.h"
 #include "host.h"
 #include "httpwasm.h"
+#include "kv.h"
+#include "sha256.h"
+#include "versions.h"
 #include "wasi.h"
 
 #include "settings.h"
@@ -35,9 +45,10 @@
 /* r->handler of a request that a plugin answers. */
 #define PLUGIN_HANDLER "wasmserve-plugin"
 
-/* r->notes for %{…}n in log formats: "name@digest12"; and how the call ended: "ok", "busy", or the
- * name of a status such as DEADLINE. */
+/* r->notes for %{…}n in log formats: "name@digest12"; its version, where the module names one; and
+ * how the call ended: "ok", "busy", or the name of a status such as DEADLINE. */
 #define PLUGIN_NOTE         "wasmserve-plugin"
+#define PLUGIN_NOTE_VERSION "wasmserve-version"
 #define PLUGIN_NOTE_OUTCOME "wasmserve-outcome"
 
 /* Filters' notes: the labels of those that a request went through, parted by ", ". Variables that a
@@ -49,30 +60,46 @@
  * "Limits". */
 #define PLUGIN_OPEN_FILES 16
 
-/* A module, prepared. Plugins with the same bytes and tier share one. */
+/* A module, prepared. Plugins with the same bytes and tier share one. Immutable. */
 struct plugin_module {
-    struct plugin_module *next;
-    const char *path; /* where it was read first */
+    struct plugin_module *next; /* plugin_module.c's */
+    unsigned refs;              /* under plugin_lock() */
+    const char *path;           /* where it was read first */
     wasm_module *wasm;
     const wasm_extern *imports; /* import_count of them, all satisfied */
     wasm_module_info info;
     wasm_tier asked;
     host_abi asked_abi; /* UNKNOWN: by the module */
     host_abi abi;
-    unsigned char digest[PLUGIN_DIGEST_BYTES];
-    char hex[2 * PLUGIN_DIGEST_BYTES + 1];
+    char hex[SHA256_HEX_SIZE];
 };
+
+/* What a plugin runs: a module, and how that is called. Immutable. */
+struct plugin_version {
+    struct plugin_version *next; /* plugin_version.c's */
+    unsigned refs;               /* under plugin_lock() */
+    struct plugin_module *module;
+    const char *name;  /* "1.2.0"; "" where the module names none */
+    const char *label; /* "hello@9f2c12345678", the note */
+    const char *title; /* "hello 1.2.0 (sha256:9f2c12345678)", in lines of the log */
+    const char *voice; /* "hello@9f2c12345678 1.2.0", in front of what the guest says */
+};
+
+struct plugin_source;
 
 struct plugin {
     const char *name;
+    const char *path;          /* of a module that .htaccess names; NULL: of the configuration */
     server_rec *server;        /* where it is defined */
     const char *line;          /* "file:line" of its section */
     struct settings_dir scope; /* what the section says: its limits and WasmServeOnError */
     const struct settings_plugin *settings;
-    struct plugin_module *module; /* after plugin_check_config */
-    const char *label;            /* "name@digest12" */
-    grants grants;                /* for wasi: without env, see plugin_environment.c */
-    struct counter_row *counters; /* after plugin_post_config */
+    struct plugin_version *current; /* after plugin_check_config. Ask plugin_use() */
+    host_abi abi;                   /* of all its versions */
+    struct plugin_source *source;   /* where new versions come from; NULL: from nowhere */
+    grants grants;                  /* for wasi: without env, see plugin_environment.c */
+    struct counter_row *counters;   /* after plugin_post_config */
+    kv_store *kv;                   /* likewise; NULL: not granted */
 
     /* For guests that live longer than a call. */
     const char *const *env; /* "NAME=VALUE" as granted, without what depends on a request */
@@ -104,6 +131,10 @@ void plugin_registry_init(apr_pool_t *pconf);
 /* The parser of <WasmServePlugin NAME>. */
 const char *plugin_section(cmd_parms *cmd, void *mconfig, const char *args);
 
+/* Remembers that .htaccess files may name modules, and whether they may. */
+void plugin_allow_users(void);
+bool plugin_users_allowed(void);
+
 /* Remembers that a directive of the server configuration uses the plugin `name` as a guest of that
  * ABI, so that plugin_check_uses can complain. `directive` is static. */
 void plugin_note_use(const cmd_parms *cmd, const char *directive, host_abi abi, const char *name);
@@ -130,11 +161,116 @@ struct plugin_limits plugin_limits_of(const struct plugin *plugin,
 /* A directive whose value in .htaccess lies above its ceiling, which counts then; NULL if none. */
 const char *plugin_limits_raised(const struct plugin *plugin, const struct settings_dir *scope);
 
+/* ---- plugin_module.c ------------------------------------------------------------------------- */
+
+/* A module that this process has prepared already, by its digest and what it was asked to be; held
+ * for the caller. NULL if there is none. */
+struct plugin_module *plugin_module_find(const char *hex, wasm_tier tier, host_abi abi);
+
+/* Where bytes are from and what they may cost. */
+struct plugin_bytes {
+    const uint8_t *bytes;
+    size_t length;
+    const char *hex;  /* their digest */
+    const char *path; /* for people */
+    wasm_tier tier;
+    host_abi abi;         /* as which it is wanted; UNKNOWN: as what it shows */
+    size_t quota;         /* bytes that preparing them may take */
+    uint64_t nanoseconds; /* processor time that it may take; 0: any */
+};
+
+/* Finds, or prepares, what can be a plugin's module; held for the caller. NULL: *why (in pool) says
+ * what is wrong and what to do, as the rest of a sentence that begins with the file's name. */
+struct plugin_module *plugin_module_get(const struct plugin_bytes *from, apr_pool_t *pool,
+                                        const char **why);
+
+/* With plugin_lock() taken. */
+void plugin_module_release(struct plugin_module *module);
+/* Frees those that nobody holds. */
+void plugin_module_sweep(void);
+
+/* NULL, or why a guest with this much memory from its beginning can never run (in pool). */
+const char *plugin_module_memory(const struct plugin_module *module, uint64_t cap,
+                                 apr_pool_t *pool);
+
+/* What to do about a module that the engine refuses. */
+const char *plugin_module_remedy(wasm_status status);
+
+/* ---- plugin_version.c ------------------------------------------------------------------------ */
+
+/* child_init, first of all: from now on there are other threads in this process, or not. */
+void plugin_lock_init(void);
+/* The lock of all counted references. False: this is a signal handler above somebody who has it,
+ * in a process that ends next; leave everything as it is. */
+bool plugin_lock(void);
+void plugin_unlock(void);
+
+/* Whether requests have threads of their own in this process. */
+bool plugin_is_threaded(void);
+
+/* Makes the version of a plugin, held for the caller, whose reference to `module` is taken over in
+ * any case. `label` is the version's word; "-": the module names none. NULL without memory. */
+struct plugin_version *plugin_version_new(const struct plugin *plugin, struct plugin_module *module,
+                                          const char *label);
+/* The current one, held; for whoever is not in a request that uses the plugin. */
+struct plugin_version *plugin_version_hold(const struct plugin *plugin);
+/* One reference more to a version that the caller holds. */
+struct plugin_version *plugin_version_share(struct plugin_version *version);
+void plugin_version_release(struct plugin_version *version);
+/* Whether the plugin would give this version to a new request. */
+bool plugin_version_is_current(const struct plugin *plugin, const struct plugin_version *version);
+/* Makes it the current one, by taking over the caller's reference. Requests that have begun go on
+ * with the one that they hold. */
+void plugin_version_switch(struct plugin *plugin, struct plugin_version *version);
+/* Frees versions and modules that nobody holds any more. Not while a request is being cleaned up:
+ * a module may take its time to be freed. */
+void plugin_version_sweep(void);
+
+/* The version of `plugin` that this request uses: the current one when it is asked for the first
+ * time, and that one to its end, for all requests that belong together (sub-requests, internal
+ * redirections). */
+const struct plugin_version *plugin_use(request_rec *r, const struct plugin *plugin);
+/* Its title, for lines of the log. */
+const char *plugin_title(request_rec *r, const struct plugin *plugin);
+
 /* ---- plugin_load.c --------------------------------------------------------------------------- */
 
 /* check_config hook: loads every module. Says all that is wrong, with APLOG_STARTUP so that
  * `apachectl configtest` shows it. */
 int plugin_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
+
+/* The tier of a server's plugins. */
+wasm_tier plugin_tier(const server_rec *s);
+
+/* What WasmServeMemory lets a plugin have where no section says otherwise. */
+uint64_t plugin_memory_cap(const struct plugin *plugin);
+
+/* A plugin's name with that of its server: what figures and stores are kept by, over restarts. */
+const char *plugin_key(const struct plugin *plugin, apr_pool_t *pool);
+
+/* ---- plugin_kv.c ----------------------------------------------------------------------------- */
+
+/* post_config: finds or makes the store of each plugin that is granted one. Those of earlier
+ * configurations are kept for as long as children of theirs may live. False, with a line in the
+ * log, if there is no memory. */
+bool plugin_kv_begin(server_rec *s, apr_pool_t *ptemp);
+
+/* Puts the plugin's store, if it has one, into what a guest has as a process. */
+void plugin_kv_give(const struct plugin *plugin, exchange *world);
+
+/* ---- plugin_watch.c -------------------------------------------------------------------------- */
+
+/* Takes the active version of a plugin from its directory, while the configuration is checked.
+ * Sets plugin->source, and *out to the version, held; NULL if the directory has no active version
+ * of that name. False: *why (in pool) says what is wrong. */
+bool plugin_watch_open(struct plugin *plugin, const char *dir, apr_pool_t *pconf, apr_pool_t *pool,
+                       struct plugin_version **out, const char **why);
+
+/* child_init: catches up with what is active now, and goes on doing so. */
+void plugin_watch_begin(apr_pool_t *pchild, server_rec *s);
+
+/* At the beginning of a plugin's use in a request, where no thread does it (prefork). */
+void plugin_watch_request(struct plugin *plugin);
 
 /* ---- plugin_run.c ---------------------------------------------------------------------------- */
 
@@ -143,6 +279,9 @@ void plugin_child_init(apr_pool_t *pchild, server_rec *s);
 
 /* For child_stopping: a child that is told to stop at once does not wait for its guests. */
 void plugin_child_stopping(apr_pool_t *pchild, int graceful);
+
+/* What the guests of this child may have together (WasmServeMemoryTotal); NULL in the parent. */
+wasm_budget *plugin_budget(void);
 
 /* Whether guests can run in this child: false if the watchdog could not be started, because a guest
  * without a deadline is not run. */

@@ -75,7 +75,8 @@ const char *plugin_failure_hint(apr_pool_t *pool, const struct plugin_result *re
     static const struct {
         uint32_t bit;
         const char *word;
-    } words[] = {{GRANT_LOG, "log"}, {GRANT_CLOCK, "clock"}, {GRANT_RANDOM, "random"}};
+    } words[] = {
+        {GRANT_LOG, "log"}, {GRANT_CLOCK, "clock"}, {GRANT_RANDOM, "random"}, {GRANT_KV, "kv"}};
     const char *text = "";
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -91,9 +92,8 @@ void plugin_failure_log_nonsense(request_rec *r, const struct plugin *plugin,
                                  const struct plugin_result *result, const char *nonsense,
                                  const char *consequence)
 {
-    LOG_R(APLOG_ERR, 0, r,
-          "plugin %s (sha256:%.12s): the guest's answer cannot be sent: %s%s%s; %s", plugin->name,
-          plugin->module->hex, nonsense,
+    LOG_R(APLOG_ERR, 0, r, "plugin %s: the guest's answer cannot be sent: %s%s%s; %s",
+          plugin_title(r, plugin), nonsense,
           result->exit_code ? apr_psprintf(r->pool, " (exit code %u)", result->exit_code) : "",
           plugin_failure_hint(r->pool, result), consequence);
 }
@@ -103,8 +103,7 @@ void plugin_failure_log(request_rec *r, const struct plugin *plugin,
 {
     char text[400];
 
-    LOG_R(APLOG_ERR, 0, r, "plugin %s (sha256:%.12s): %s [%s]%s%s; %s", plugin->name,
-          plugin->module->hex, wasm_report_format(&result->report, text, sizeof(text)),
-          wasm_status_name(result->status), result->backtrace, plugin_failure_hint(r->pool, result),
-          consequence);
+    LOG_R(APLOG_ERR, 0, r, "plugin %s: %s [%s]%s%s; %s", plugin_title(r, plugin),
+          wasm_report_format(&result->report, text, sizeof(text)), wasm_status_name(result->status),
+          result->backtrace, plugin_failure_hint(r->pool, result), consequence);
 }

@@ -118,10 +118,11 @@ static bool is_filtered(const request_rec *r)
 static void note_filter(request_rec *r, const struct plugin *plugin)
 {
     const char *before = apr_table_get(r->notes, PLUGIN_NOTE_FILTERS);
+    const char *label = plugin_use(r, plugin)->label;
 
     apr_table_setn(r->notes, PLUGIN_NOTE_FILTERS,
-                   before ? apr_pstrcat(r->pool, before, ", ", plugin->label, NULL)
-                          : plugin->label);
+                   before ? apr_pstrcat(r->pool, before, ", ", label, NULL)
+                          : apr_pstrdup(r->pool, label));
 }
 
 /* Gives each plugin of a list its turn that has had none. OK, DONE (chain->answer has the answer),

@@ -28,6 +28,7 @@
 #include "exchange_httpd.h"
 #include "httpd_log.h"
 #include "plugin_environment.h"
+#include "plugin_user.h"
 #include "request_lines_filter.h"
 #include "request_state.h"
 #include "status_page.h"
@@ -42,30 +43,26 @@ int plugin_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     (void)plog;
     plugins = plugin_all(&count);
     for (int i = 0; i < count; i++) {
-        wanted = wanted || plugins[i]->module->abi == HOST_ABI_HTTP_WASM;
+        wanted = wanted || plugins[i]->abi == HOST_ABI_HTTP_WASM;
     }
     request_lines_wanted(wanted);
     /* The first of two readings at start only checks; no child will count for it. */
-    if (count == 0 || ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
+    if ((count == 0 && !plugin_users_allowed()) ||
+        ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
     ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &children);
-    if (!counters_begin(s, ptemp, count, children > 0 ? children : 1)) {
+    if (!counters_begin(s, ptemp, count, children > 0 ? children : 1, plugin_users_allowed())) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     for (int i = 0; i < count; i++) {
-        const struct plugin *p = plugins[i];
-        char *key = apr_psprintf(ptemp, "%s %.80s:%d %s", p->name,
-                                 p->server->is_virtual ? p->server->server_hostname : "",
-                                 p->server->is_virtual ? p->server->port : 0, p->module->hex);
-
-        plugins[i]->counters = counters_row(key);
+        plugins[i]->counters = counters_row(plugin_key(plugins[i], ptemp));
         if (plugins[i]->counters == NULL) {
-            LOG_S(APLOG_CRIT, 0, s, "no room for the figures of plugin %s", p->name);
+            LOG_S(APLOG_CRIT, 0, s, "no room for the figures of plugin %s", plugins[i]->name);
             return HTTP_INTERNAL_SERVER_ERROR;
         }
     }
-    return OK;
+    return plugin_kv_begin(s, ptemp) ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
 
 /* Whether the plugin has failed in a request that this one came out of: by a redirection, or as a
@@ -87,9 +84,9 @@ static bool failed_before(const request_rec *r, const struct plugin *plugin)
  * of a plugin's failure is to be logged with that plugin. */
 static void inherit_notes(request_rec *r)
 {
-    static const char *const names[] = {PLUGIN_NOTE, PLUGIN_NOTE_OUTCOME};
+    static const char *const names[] = {PLUGIN_NOTE, PLUGIN_NOTE_VERSION, PLUGIN_NOTE_OUTCOME};
 
-    for (size_t i = 0; r->prev != NULL && i < 2; i++) {
+    for (size_t i = 0; r->prev != NULL && i < sizeof(names) / sizeof(names[0]); i++) {
         const char *value = apr_table_get(r->prev->notes, names[i]);
 
         if (value != NULL && apr_table_get(r->notes, names[i]) == NULL) {
@@ -104,6 +101,7 @@ int plugin_fixups(request_rec *r)
     struct request_state *state;
     const struct plugin *plugin;
     const char *complaint;
+    const struct plugin_version *version;
 
     inherit_notes(r);
     if (!handler->set || handler->name == NULL) {
@@ -115,28 +113,43 @@ int plugin_fixups(request_rec *r)
         (r->handler != NULL && strcmp(r->handler, STATUS_HANDLER) == 0)) {
         return DECLINED;
     }
-    complaint = plugin_use_complaint(r->pool, r->server, handler->name, HOST_ABI_CGI);
-    if (complaint != NULL) {
-        /* configtest has seen the server configuration, so this is from .htaccess. */
-        LOG_R(APLOG_ERR, 0, r, "WasmServeHandler %s: %s", ap_escape_logitem(r->pool, handler->name),
-              complaint);
-        return HTTP_INTERNAL_SERVER_ERROR;
+    if (handler->directory != NULL) {
+        int http;
+
+        plugin = plugin_user_of(r, handler, &http);
+        if (plugin == NULL) {
+            return http;
+        }
+    } else {
+        complaint = plugin_use_complaint(r->pool, r->server, handler->name, HOST_ABI_CGI);
+        if (complaint != NULL) {
+            /* configtest has seen the server configuration, so this is from .htaccess. */
+            LOG_R(APLOG_ERR, 0, r, "WasmServeHandler %s: %s; a file is named as ./%s",
+                  ap_escape_logitem(r->pool, handler->name), complaint,
+                  ap_escape_logitem(r->pool, handler->name));
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+        plugin = plugin_find(r->server, handler->name);
     }
-    plugin = plugin_find(r->server, handler->name);
     if (failed_before(r, plugin)) {
         return DECLINED;
     }
     state = request_state_of(r);
     state->plugin = plugin;
     state->kind = r->finfo.filetype;
+    version = plugin_use(r, plugin);
     r->handler = PLUGIN_HANDLER;
     if (r->finfo.filetype == APR_DIR) {
         /* mod_dir's fixups, which come after this, would redirect to the path with a slash, or to
          * an index file; it looks at nothing but this. */
         r->finfo.filetype = APR_NOFILE;
     }
-    apr_table_setn(r->notes, PLUGIN_NOTE, plugin->label);
-    apr_table_setn(r->subprocess_env, "WASMSERVE_PLUGIN", plugin->label);
+    /* Copies: the version may be gone when the request is logged. */
+    apr_table_set(r->notes, PLUGIN_NOTE, version->label);
+    if (version->name[0] != '\0') {
+        apr_table_set(r->notes, PLUGIN_NOTE_VERSION, version->name);
+    }
+    apr_table_set(r->subprocess_env, "WASMSERVE_PLUGIN", version->label);
     return OK;
 }
 
@@ -197,7 +210,8 @@ static int settle_failure(request_rec *r, struct request_state *state, struct ex
 
     if (result->status == WASM_E_CLIENT_GONE) {
         counter_add(&plugin->counters->failed[result->status], 1);
-        LOG_R(APLOG_DEBUG, 0, r, "plugin %s: stopped, because the client went away", plugin->name);
+        LOG_R(APLOG_DEBUG, 0, r, "plugin %s: stopped, because the client went away",
+              plugin_title(r, plugin));
         r->connection->keepalive = AP_CONN_CLOSE;
         return sent ? OK : HTTP_BAD_REQUEST;
     }
@@ -232,7 +246,7 @@ static int settle_end(request_rec *r, struct request_state *state, struct exchan
 
     if (x->head_done && result->exit_code != 0) {
         counter_add(&plugin->counters->exits, 1);
-        LOG_R(APLOG_INFO, 0, r, "plugin %s: exit code %u after its answer", plugin->name,
+        LOG_R(APLOG_INFO, 0, r, "plugin %s: exit code %u after its answer", plugin_title(r, plugin),
               result->exit_code);
     }
     http = exchange_httpd_finish(x, &why);
@@ -246,8 +260,8 @@ static int settle_end(request_rec *r, struct request_state *state, struct exchan
     apr_table_setn(r->notes, PLUGIN_NOTE_OUTCOME, "NONSENSE");
     if (x->begun) {
         counter_add(&plugin->counters->cut, 1);
-        LOG_R(APLOG_ERR, 0, r, "plugin %s (sha256:%.12s): %s; the response was cut short",
-              plugin->name, plugin->module->hex, why);
+        LOG_R(APLOG_ERR, 0, r, "plugin %s: %s; the response was cut short", plugin_title(r, plugin),
+              why);
         return http;
     }
     return settle_unsent(r, state, x, result, why);
@@ -264,7 +278,7 @@ static int run_and_settle(request_rec *r, struct request_state *state,
                           const struct plugin_limits *limits)
 {
     const struct plugin *plugin = state->plugin;
-    struct exchange_httpd *x = exchange_httpd_new(r, plugin->label, limits->body);
+    struct exchange_httpd *x = exchange_httpd_new(r, plugin_use(r, plugin)->voice, limits->body);
     const char *argv[] = {plugin->name};
     wasi_options process = {.argv = argv,
                             .argc = 1,
@@ -274,6 +288,7 @@ static int run_and_settle(request_rec *r, struct request_state *state,
     struct plugin_result result;
     const char *outcome = "ok";
 
+    plugin_kv_give(plugin, &x->callbacks);
     process.env = plugin_environment(r, &settings_of(r)->handler, &plugin->settings->grants,
                                      state->kind, &process.env_count);
     plugin_run(r, plugin, limits, &process, exchange_httpd_set_store, &result);
@@ -290,7 +305,7 @@ static int run_and_settle(request_rec *r, struct request_state *state,
     LOG_R(APLOG_TRACE1, 0, r,
           "plugin %s: %s, exit code %u, %" APR_UINT64_T_FMT " us of guest time, %" APR_UINT64_T_FMT
           " bytes of memory",
-          plugin->label, outcome, result.exit_code, result.guest_nanoseconds / 1000,
+          plugin_title(r, plugin), outcome, result.exit_code, result.guest_nanoseconds / 1000,
           result.memory_peak);
     return result.status == WASM_OK ? settle_end(r, state, x, &result)
                                     : settle_failure(r, state, x, &result);
@@ -330,7 +345,7 @@ int plugin_handler(request_rec *r)
     if (raised != NULL) {
         LOG_R(APLOG_INFO, 0, r,
               "%s of .htaccess is above the server's for plugin %s, and does not count", raised,
-              plugin->name);
+              plugin_title(r, plugin));
     }
     counter_add(&plugin->counters->requests, 1);
     if (body_is_too_large(r, limits.body)) {
@@ -338,7 +353,7 @@ int plugin_handler(request_rec *r)
         LOG_R(APLOG_INFO, 0, r,
               "plugin %s: the request body is larger than the %" APR_UINT64_T_FMT
               " bytes of WasmServeBody",
-              plugin->name, limits.body);
+              plugin_title(r, plugin), limits.body);
         state->plugin_over = true;
         /* Reading all of a body that is refused for its size would be the wrong thing to do. */
         r->connection->keepalive = AP_CONN_CLOSE;
@@ -346,7 +361,7 @@ int plugin_handler(request_rec *r)
     }
     if (!plugin_can_run() || !counters_enter(plugin->counters, limits.concurrency)) {
         counter_add(&plugin->counters->busy, 1);
-        LOG_R(APLOG_WARNING, 0, r, "plugin %s: %s", plugin->name,
+        LOG_R(APLOG_WARNING, 0, r, "plugin %s: %s", plugin_title(r, plugin),
               plugin_can_run() ? "WasmServeConcurrency is reached"
                                : "this child has no thread for deadlines");
         state->plugin_over = true;

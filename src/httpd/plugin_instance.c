@@ -8,8 +8,8 @@
  *
  *          With WasmServeReuse an instance that has served a request without failing waits in a
  * list of its plugin, last in first out, so that those that are not needed age at the end. It is
- *          taken only for a request with the very same module and limits. It begins with a full
- *          tank and a full deadline, and with the memory as its last request left it, which is
+ *          taken only for a request with the very same version of the plugin and limits. It begins
+ * with a full tank and a full deadline, and with the memory as its last request left it, which is
  *          what the administrator has asked for. How many bytes may wait in a child is bounded.
  *
  * Memory:  malloc, because it outlives any pool of a request; bound by a cleanup of the request's
@@ -34,7 +34,7 @@
 struct plugin_instance {
     struct plugin_instance *next;
     const struct plugin *plugin;
-    const struct plugin_module *module; /* the plugin's when this was made */
+    struct plugin_version *version; /* held: the store runs its module's code */
     wasm_limits limits;
     int64_t served; /* requests, this one included */
     uint64_t left;  /* ns of guest time for this request */
@@ -46,6 +46,7 @@ struct plugin_instance {
     apr_pool_t *pool; /* of the request that it serves */
     exchange world;
     void (*set_store)(void *baton, wasm_store *store);
+    kv_guest kv;
     host_context context;
     wasi *process;
     httpwasm *guest;
@@ -77,6 +78,7 @@ static void instance_free(struct plugin_instance *instance)
     wasm_store_free(instance->store);
     httpwasm_free(instance->guest);
     wasi_free(instance->process);
+    plugin_version_release(instance->version);
     free(instance);
 }
 
@@ -128,32 +130,51 @@ static bool same_limits(const wasm_limits *a, const wasm_limits *b)
            a->fuel == b->fuel && a->quota == b->quota;
 }
 
-/* One that waits and fits; NULL if there is none. Those of a module that is no longer the plugin's
- * are dropped on the way. */
-static struct plugin_instance *idle_take(const struct plugin *plugin, const wasm_limits *limits)
+/* Takes an instance out of its list. With the lock. */
+static struct plugin_instance *idle_remove(struct plugin_idle *idle, struct plugin_instance **at)
 {
-    struct plugin_instance *found = NULL, *old = NULL, **at;
+    struct plugin_instance *instance = *at;
+
+    *at = instance->next;
+    idle->count--;
+    waiting.bytes -= instance->bytes;
+    return instance;
+}
+
+/* One that waits and fits; NULL if there is none. */
+static struct plugin_instance *idle_take(const struct plugin *plugin,
+                                         const struct plugin_version *version,
+                                         const wasm_limits *limits)
+{
+    struct plugin_instance *found = NULL;
 
     if (plugin->settings->reuse.requests <= 1) {
         return NULL;
     }
     lock();
-    for (at = &plugin->idle->first; *at != NULL;) {
-        struct plugin_instance *instance = *at;
-        bool stale = instance->module != plugin->module;
-
-        if (!stale && (found != NULL || !same_limits(&instance->limits, limits))) {
-            at = &instance->next;
-            continue;
+    for (struct plugin_instance **at = &plugin->idle->first; *at != NULL; at = &(*at)->next) {
+        if ((*at)->version == version && same_limits(&(*at)->limits, limits)) {
+            found = idle_remove(plugin->idle, at);
+            break;
         }
-        *at = instance->next;
-        plugin->idle->count--;
-        waiting.bytes -= instance->bytes;
-        if (stale) {
+    }
+    unlock();
+    return found;
+}
+
+void plugin_instance_drop(const struct plugin *plugin)
+{
+    struct plugin_instance *old = NULL;
+
+    lock();
+    for (struct plugin_instance **at = &plugin->idle->first; *at != NULL;) {
+        if (plugin_version_is_current(plugin, (*at)->version)) {
+            at = &(*at)->next;
+        } else {
+            struct plugin_instance *instance = idle_remove(plugin->idle, at);
+
             instance->next = old;
             old = instance;
-        } else {
-            found = instance;
         }
     }
     unlock();
@@ -163,7 +184,6 @@ static struct plugin_instance *idle_take(const struct plugin *plugin, const wasm
         instance_free(old);
         old = next;
     }
-    return found;
 }
 
 /* Lets it wait, if it may; otherwise false. */
@@ -177,7 +197,7 @@ static bool idle_put(struct plugin_instance *instance)
     }
     instance->bytes = wasm_store_memory_used(instance->store);
     lock();
-    room = !waiting.ended && instance->module == plugin->module &&
+    room = !waiting.ended && plugin_version_is_current(plugin, instance->version) &&
            waiting.bytes + instance->bytes <= IDLE_BYTES;
     if (room) {
         instance->next = plugin->idle->first;
@@ -206,8 +226,9 @@ static bool call_end(struct plugin_instance *instance, wasm_status status,
     result->guest_nanoseconds = instance->left - left;
     instance->left = left;
     result->memory_peak = wasm_store_memory_peak(instance->store);
-    result->missed_grants =
-        wasi_missed_grants(instance->process) | httpwasm_missed_grants(instance->guest);
+    result->missed_grants = wasi_missed_grants(instance->process) |
+                            httpwasm_missed_grants(instance->guest) |
+                            (instance->kv.missed ? GRANT_KV : 0);
     result->status = status;
     if (status != WASM_OK) {
         instance->broken = true;
@@ -262,6 +283,8 @@ static bool make(struct plugin_instance *instance, struct plugin_result *result)
     instance->guest = httpwasm_new(&guest);
     instance->context.wasi = instance->process;
     instance->context.httpwasm = instance->guest;
+    instance->kv = (kv_guest){.exchange = &instance->world, .grants = plugin->grants.bits};
+    instance->context.kv = &instance->kv;
     instance->store = wasm_store_new(&instance->limits, &instance->context);
     if (instance->guest == NULL || instance->store == NULL) {
         return fail(result, WASM_E_NO_MEMORY, "for an instance");
@@ -275,8 +298,8 @@ static bool start(struct plugin_instance *instance, struct plugin_result *result
     wasm_status status;
 
     call_begin(instance);
-    status = wasm_instantiate(instance->store, instance->module->wasm, instance->module->imports,
-                              &made, &result->report);
+    status = wasm_instantiate(instance->store, instance->version->module->wasm,
+                              instance->version->module->imports, &made, &result->report);
     if (status != WASM_OK) {
         httpwasm_explain(instance->guest, &result->report);
     } else {
@@ -354,7 +377,8 @@ struct plugin_instance *plugin_instance_take(request_rec *r, const struct plugin
                                              void (*set_store)(void *baton, wasm_store *store),
                                              struct plugin_result *result)
 {
-    struct plugin_instance *instance = idle_take(plugin, &limits->store);
+    const struct plugin_version *version = plugin_use(r, plugin);
+    struct plugin_instance *instance = idle_take(plugin, version, &limits->store);
     bool fresh = instance == NULL;
 
     result_clear(result);
@@ -362,9 +386,12 @@ struct plugin_instance *plugin_instance_take(request_rec *r, const struct plugin
         fail(result, WASM_E_NO_MEMORY, "for an instance");
         return NULL;
     }
+    if (fresh) {
+        instance->version = plugin_version_share((struct plugin_version *)version);
+    }
+    instance->kv.missed = false;
     instance->next = NULL;
     instance->plugin = plugin;
-    instance->module = plugin->module;
     instance->argv[0] = plugin->name;
     instance->limits = limits->store;
     instance->left = limits->nanoseconds;

@@ -18,6 +18,9 @@ struct plugin_instance;
 /* For child_init, after the watchdog is there. */
 void plugin_instance_child_init(apr_pool_t *pchild);
 
+/* Frees those that wait with another version than the plugin's current one. */
+void plugin_instance_drop(const struct plugin *plugin);
+
 /* An instance for this request, started. `world` is what it has as a process; it is copied, its
  * baton must live until plugin_instance_end(). `set_store` is told (with that baton) the store
  * whose deadline is to be paused while somebody else is waited for. NULL on failure, then result

@@ -9,11 +9,18 @@
  *
  * A module is prepared in the parent, before the fork; its pages are shared by all children of this
  * generation, whatever happens to the file on disk. Plugins with the same bytes share one.
+ *
+ * Where a plugin's module is from: with WasmServePluginDir, the version that is active there; where
+ * there is none yet, or no such directory, the file that WasmServeModule names. A file that is
+ * pinned by its digest is the plugin's module in any case: the pin is the administrator's word in
+ * the configuration, and not for another tool to overrule.
+ *
  * At start httpd reads the configuration twice, with this library unloaded in between, so that
  * modules are loaded twice; only the first time can a mistake be told on the terminal.
  *
- * Memory: pconf, whose cleanup frees the modules; a file's bytes are held only while it is loaded.
- * A module that is made to exhaust the loader is stopped by a quota in proportion to its size.
+ * Memory: pconf, whose cleanup drops versions and modules; a file's bytes are held only while it is
+ * loaded. A module that is made to exhaust the loader is stopped by a quota in proportion to its
+ * size.
  * Threads: the one that reads the configuration.
  */
 #include "plugin.h"
@@ -26,15 +33,10 @@
 #include "httpd_log.h"
 #include "sha256.h"
 
-/* RATIONALE "Limits". */
-#define MODULE_MAX_BYTES ((apr_off_t)256 << 20)
-#define QUOTA_BASE       ((size_t)16 << 20)
-#define QUOTA_PER_BYTE   48
-#define CONFIG_MAX_BYTES (16 << 20)
+#define CONFIG_MAX_BYTES (16 << 20) /* RATIONALE "Limits" */
 
 struct loader {
     apr_pool_t *pconf, *ptemp;
-    struct plugin_module *modules; /* of this configuration */
     int wrong;
 };
 
@@ -77,12 +79,12 @@ static bool file_read(struct loader *loader, const struct plugin *plugin, apr_po
                               setting->path));
         return false;
     }
-    if (info.size > MODULE_MAX_BYTES) {
+    if (info.size > (apr_off_t)VERSIONS_MODULE_BYTES) {
         complain(loader, plugin, setting->line, 0,
                  apr_psprintf(loader->ptemp,
                               "the module %s has %" APR_OFF_T_FMT
                               " bytes; more than %" APR_OFF_T_FMT " are not loaded",
-                              setting->path, info.size, MODULE_MAX_BYTES));
+                              setting->path, info.size, (apr_off_t)VERSIONS_MODULE_BYTES));
         return false;
     }
     buffer = apr_palloc(pool, (apr_size_t)info.size + 1);
@@ -97,27 +99,16 @@ static bool file_read(struct loader *loader, const struct plugin *plugin, apr_po
     return true;
 }
 
-static void hex_of(const unsigned char *digest, char *hex)
-{
-    ap_bin2hex(digest, PLUGIN_DIGEST_BYTES, hex);
-}
-
-/* Hashes the bytes, and compares with what is pinned. */
-static bool digest_check(struct loader *loader, const struct plugin *plugin, const uint8_t *bytes,
-                         size_t length, unsigned char *digest)
+/* Compares with what is pinned. */
+static bool digest_check(struct loader *loader, const struct plugin *plugin, const char *found)
 {
     const struct setting_module *setting = &plugin->settings->module;
-    char found[2 * PLUGIN_DIGEST_BYTES + 1], wanted[2 * PLUGIN_DIGEST_BYTES + 1];
-    sha256 hash;
+    char wanted[SHA256_HEX_SIZE];
 
-    sha256_init(&hash);
-    sha256_add(&hash, bytes, length);
-    sha256_finish(&hash, digest);
-    if (!setting->pinned || memcmp(digest, setting->digest, PLUGIN_DIGEST_BYTES) == 0) {
+    sha256_write_hex(setting->digest, wanted);
+    if (!setting->pinned || strcmp(found, wanted) == 0) {
         return true;
     }
-    hex_of(digest, found);
-    hex_of(setting->digest, wanted);
     complain(
         loader, plugin, setting->line, 0,
         apr_psprintf(loader->ptemp,
@@ -128,210 +119,127 @@ static bool digest_check(struct loader *loader, const struct plugin *plugin, con
     return false;
 }
 
-static apr_status_t module_free(void *data)
+wasm_tier plugin_tier(const server_rec *s)
 {
-    wasm_module_free(data);
-    return APR_SUCCESS;
+    return SETTING_OF(server, settings_of_server(s), engine)->tier;
 }
 
-/* What to do about a module that the engine refuses. */
-static const char *load_remedy(wasm_status status)
+uint64_t plugin_memory_cap(const struct plugin *plugin)
 {
-    switch (status) {
-    case WASM_E_FEATURE:
-    case WASM_E_ILLEGAL_OPCODE:
-        return "compile it for WebAssembly 2.0 without SIMD, threads or later proposals";
-    case WASM_E_COMPONENT:
-        return "plugins are core modules (WASI preview 1); take the core module inside, or compile "
-               "for wasm32-wasip1";
-    case WASM_E_MAGIC: return "is this a .wasm file?";
-    case WASM_E_QUOTA: return "it asks for far more memory than a module of its size needs";
-    case WASM_E_NO_COMPILER: return "write WasmServeEngine auto or interpreter";
-    default: break;
-    }
-    switch (wasm_status_class(status)) {
-    case WASM_CLASS_MALFORMED: return "the file is damaged or cut short; build or copy it again";
-    case WASM_CLASS_INVALID: return "the tool that made it is at fault; build it again";
-    default: return "see the reason before this";
-    }
+    const struct settings_dir *server =
+        ap_get_module_config(plugin->server->lookup_defaults, &wasmserve_module);
+
+    return plugin_limits_of(plugin, server).store.memory_bytes;
 }
 
-/* Links the module with the functions of WASI and of its ABI, once for all calls. */
-static bool imports_check(struct loader *loader, const struct plugin *plugin,
-                          struct plugin_module *module)
+const char *plugin_key(const struct plugin *plugin, apr_pool_t *pool)
 {
-    static const struct {
-        const wasm_host_function *(*functions)(size_t *count);
-        host_abi abi; /* UNKNOWN: any */
-    } tables[] = {{wasi_functions, HOST_ABI_UNKNOWN}, {httpwasm_functions, HOST_ABI_HTTP_WASM}};
-    wasm_extern *imports =
-        apr_pcalloc(loader->pconf, (module->info.import_count + 1) * sizeof(*imports));
-    const char *line = plugin->settings->module.line;
-    wasm_extern_desc desc;
-    wasm_report report;
-    char text[400];
-    uint32_t missing;
+    const server_rec *s = plugin->server;
 
-    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-        size_t count;
-        const wasm_host_function *rows = tables[i].functions(&count);
-
-        if (tables[i].abi != HOST_ABI_UNKNOWN && tables[i].abi != module->abi) {
-            continue;
-        }
-        if (wasm_resolve(module->wasm, rows, count, imports, &report) != WASM_OK) {
-            complain(loader, plugin, line, 0,
-                     apr_psprintf(loader->ptemp,
-                                  "the module %s asks for a function in a form that it does not "
-                                  "have: %s; build it for WASI preview 1",
-                                  module->path, wasm_report_format(&report, text, sizeof(text))));
-            return false;
-        }
-    }
-    missing = wasm_missing_import(module->wasm, imports);
-    if (missing != UINT32_MAX && wasm_module_import(module->wasm, missing, &desc)) {
-        complain(
-            loader, plugin, line, 0,
-            apr_psprintf(loader->ptemp,
-                         "the module %s imports \"%s\" \"%s\", which a plugin cannot be given; "
-                         "a %s",
-                         module->path,
-                         ap_escape_logitem(loader->ptemp, apr_pstrmemdup(loader->ptemp, desc.module,
-                                                                         desc.module_length)),
-                         ap_escape_logitem(loader->ptemp, apr_pstrmemdup(loader->ptemp, desc.name,
-                                                                         desc.name_length)),
-                         module->abi == HOST_ABI_CGI
-                             ? "cgi guest imports functions of wasi_snapshot_preview1 alone"
-                             : "http-wasm guest imports functions of http_handler, wasmserve and "
-                               "wasi_snapshot_preview1 alone"));
-        return false;
-    }
-    module->imports = imports;
-    return true;
+    return apr_psprintf(pool, "%s %.80s:%d", plugin->name, s->is_virtual ? s->server_hostname : "",
+                        s->is_virtual ? s->port : 0);
 }
 
-/* What the module is a guest of, as WasmServeABI says or as the module shows. */
-static bool abi_check(struct loader *loader, const struct plugin *plugin,
-                      struct plugin_module *module)
+/* The version that the file of WasmServeModule is. */
+static struct plugin_version *file_load(struct loader *loader, const struct plugin *plugin)
 {
-    const char *why = "", *remedy;
-    host_abi found = host_detect_abi(module->wasm, &why);
-
-    if (module->asked_abi == HOST_ABI_CGI && found == HOST_ABI_HTTP_WASM) {
-        /* It says so, and may be right: a program with exports that it does not need. */
-        wasm_extern_desc desc;
-
-        why = "WasmServeABI says cgi, and it has no _start";
-        for (uint32_t i = 0; wasm_module_export(module->wasm, i, &desc); i++) {
-            if (desc.kind == WASM_EXTERN_FUNC && desc.name_length == 6 &&
-                memcmp(desc.name, "_start", 6) == 0 && desc.func.param_count == 0 &&
-                desc.func.result_count == 0) {
-                found = HOST_ABI_CGI;
-                why = "";
-            }
-        }
-    } else if (module->asked_abi == HOST_ABI_HTTP_WASM && found != HOST_ABI_HTTP_WASM) {
-        why = apr_psprintf(loader->ptemp, "WasmServeABI says http-wasm, and %s",
-                           httpwasm_check(module->wasm));
-    } else if (found == HOST_ABI_PROXY_WASM) {
-        why = "it is a guest for proxy-wasm, which this version cannot run";
-    }
-    module->abi = found;
-    if (why[0] == '\0') {
-        return true;
-    }
-    remedy =
-        found == HOST_ABI_HTTP_WASM || module->asked_abi == HOST_ABI_HTTP_WASM
-            ? "an http-wasm guest exports memory, handle_request and handle_response"
-            : "build it as a WASI preview 1 program (a command, with _start), or for http-wasm "
-              "(handle_request and handle_response)";
-    complain(loader, plugin, plugin->settings->module.line, 0,
-             apr_psprintf(loader->ptemp, "the module %s cannot be a plugin: %s; %s", module->path,
-                          why, remedy));
-    return false;
-}
-
-/* Loads bytes that no earlier plugin has loaded. */
-static struct plugin_module *module_make(struct loader *loader, const struct plugin *plugin,
-                                         wasm_tier tier, const uint8_t *bytes, size_t length,
-                                         const unsigned char *digest)
-{
-    const struct setting_module *setting = &plugin->settings->module;
-    struct plugin_module *module = apr_pcalloc(loader->pconf, sizeof(*module));
-    wasm_load_options options = {.quota = QUOTA_BASE + length * QUOTA_PER_BYTE, .tier = tier};
-    wasm_report report;
-    wasm_status status;
-    char text[400];
-
-    status = wasm_module_load(bytes, length, &options, &module->wasm, &report);
-    if (status != WASM_OK) {
-        complain(loader, plugin, setting->line, 0,
-                 apr_psprintf(loader->ptemp, "the module %s cannot be used: %s; %s", setting->path,
-                              wasm_report_format(&report, text, sizeof(text)),
-                              load_remedy(status)));
-        return NULL;
-    }
-    apr_pool_cleanup_register(loader->pconf, module->wasm, module_free, apr_pool_cleanup_null);
-    module->path = setting->path;
-    module->asked = tier;
-    module->asked_abi = plugin->settings->abi.abi;
-    memcpy(module->digest, digest, PLUGIN_DIGEST_BYTES);
-    hex_of(digest, module->hex);
-    wasm_module_describe(module->wasm, &module->info);
-    if (!abi_check(loader, plugin, module) || !imports_check(loader, plugin, module)) {
-        return NULL;
-    }
-    module->next = loader->modules;
-    loader->modules = module;
-    return module;
-}
-
-static struct plugin_module *module_load(struct loader *loader, const struct plugin *plugin)
-{
-    const struct settings_server *server = settings_of_server(plugin->server);
-    wasm_tier tier = SETTING_OF(server, server, engine)->tier;
-    unsigned char digest[PLUGIN_DIGEST_BYTES];
+    const char *path = plugin->settings->module.path, *why = NULL;
+    struct plugin_bytes from = {
+        .path = path, .tier = plugin_tier(plugin->server), .abi = plugin->settings->abi.abi};
     struct plugin_module *module = NULL;
-    const uint8_t *bytes;
+    char hex[SHA256_HEX_SIZE], word[200], label[VERSIONS_LABEL_SIZE] = "-";
     apr_pool_t *pool;
-    size_t length;
 
     apr_pool_create(&pool, loader->ptemp);
-    if (file_read(loader, plugin, pool, &bytes, &length) &&
-        digest_check(loader, plugin, bytes, length, digest)) {
-        module = loader->modules;
-        while (module != NULL &&
-               (module->asked != tier || module->asked_abi != plugin->settings->abi.abi ||
-                memcmp(module->digest, digest, sizeof(digest)) != 0)) {
-            module = module->next;
-        }
-        if (module == NULL) {
-            module = module_make(loader, plugin, tier, bytes, length, digest);
+    if (file_read(loader, plugin, pool, &from.bytes, &from.length)) {
+        sha256_hex(from.bytes, from.length, hex);
+        from.hex = hex;
+        from.quota = host_load_quota(from.length);
+        if (digest_check(loader, plugin, hex)) {
+            module = plugin_module_get(&from, loader->ptemp, &why);
         }
     }
     apr_pool_destroy(pool);
-    return module;
+    if (why != NULL) {
+        complain(loader, plugin, plugin->settings->module.line, 0,
+                 apr_psprintf(loader->ptemp, "the module %s %s", path, why));
+    }
+    if (module == NULL) {
+        return NULL;
+    }
+    if (versions_module_section(module->wasm, word, sizeof(word))) {
+        versions_make_label(word, label);
+    }
+    return plugin_version_new(plugin, module, label);
+}
+
+/* The version that a plugin begins with; NULL with a complaint. */
+static struct plugin_version *first_version(struct loader *loader, struct plugin *plugin)
+{
+    const struct setting_plugin_dir *dir = &settings_of_server(plugin->server)->plugin_dir;
+    const struct setting_module *file = &plugin->settings->module;
+    struct plugin_version *version = NULL;
+    const char *why = "";
+
+    if (dir->set && dir->path != NULL && !file->pinned) {
+        if (!plugin_watch_open(plugin, dir->path, loader->pconf, loader->ptemp, &version, &why)) {
+            complain(loader, plugin, dir->line, 0, why);
+            return NULL;
+        }
+        if (version != NULL) {
+            if (file->set) {
+                LOG_S(APLOG_INFO, 0, plugin->server,
+                      "%s: plugin %s: WasmServeModule is not used, because %s has an active "
+                      "version of it",
+                      file->line, plugin->name, dir->path);
+            }
+            return version;
+        }
+    }
+    if (file->set) {
+        return file_load(loader, plugin);
+    }
+    complain(loader, plugin, plugin->line, 0,
+             *why != '\0' ? apr_psprintf(loader->ptemp,
+                                         "there is no WasmServeModule in its section, and %s", why)
+                          : "there is no WasmServeModule in its section; name the module's file");
+    return NULL;
 }
 
 /* The memory that the module has from the beginning must be allowed, or no call can succeed. */
 static void memory_check(struct loader *loader, const struct plugin *plugin)
 {
-    const struct settings_dir *server =
-        ap_get_module_config(plugin->server->lookup_defaults, &wasmserve_module);
-    uint64_t cap = plugin_limits_of(plugin, server).store.memory_bytes, need = 0;
-    wasm_bounds bounds;
+    const struct plugin_module *module = plugin->current->module;
+    const char *why = plugin_module_memory(module, plugin_memory_cap(plugin), loader->ptemp);
 
-    for (uint32_t i = 0; wasm_module_memory(plugin->module->wasm, i, &bounds); i++) {
-        uint64_t bytes = wasm_bounds_bytes(&bounds);
-        need = bytes > UINT64_MAX - need ? UINT64_MAX : need + bytes;
+    if (why != NULL) {
+        complain(loader, plugin,
+                 plugin->settings->module.set ? plugin->settings->module.line : plugin->line, 0,
+                 apr_psprintf(loader->ptemp, "the module %s %s", module->path, why));
     }
-    if (need > cap) {
-        complain(loader, plugin, plugin->settings->module.line, 0,
-                 apr_psprintf(loader->ptemp,
-                              "the module %s begins with %" APR_UINT64_T_FMT
-                              " bytes of memory, and WasmServeMemory allows %" APR_UINT64_T_FMT
-                              "; set WasmServeMemory to at least %" APR_UINT64_T_FMT "K",
-                              plugin->module->path, need, cap, need / 1024 + (need % 1024 != 0)));
+}
+
+/* What is named must be there, whether a plugin takes from it or not. */
+static void plugin_dirs_check(struct loader *loader, const server_rec *s)
+{
+    for (; s != NULL; s = s->next) {
+        const struct setting_plugin_dir *dir = &settings_of_server(s)->plugin_dir;
+        apr_finfo_t info;
+        apr_status_t rv;
+
+        if (!dir->set || dir->path == NULL) {
+            continue;
+        }
+        rv = apr_stat(&info, dir->path, APR_FINFO_TYPE, loader->ptemp);
+        if (rv != APR_SUCCESS || info.filetype != APR_DIR) {
+            LOG_S(APLOG_STARTUP | APLOG_CRIT, rv, s,
+                  "%s: WasmServePluginDir %s is %s; create it (`wasmserve plugin -d %s add NAME "
+                  "FILE.wasm` does), or correct the path",
+                  dir->line, dir->path, rv == APR_SUCCESS ? "not a directory" : "not accessible",
+                  dir->path);
+            loader->wrong++;
+            return;
+        }
     }
 }
 
@@ -439,7 +347,7 @@ static void abi_settings_check(struct loader *loader, const struct plugin *plugi
 {
     const struct settings_plugin *settings = plugin->settings;
 
-    if (plugin->module->abi != HOST_ABI_CGI) {
+    if (plugin->abi != HOST_ABI_CGI) {
         return;
     }
     if (settings->config.set) {
@@ -470,7 +378,8 @@ static void engine_check(struct loader *loader, const server_rec *s)
         }
         if (wasm_module_load(empty, sizeof(empty), &options, &module, &report) != WASM_OK) {
             LOG_S(APLOG_STARTUP | APLOG_CRIT, 0, s, "%s: WasmServeEngine: %s; %s", engine->line,
-                  wasm_report_format(&report, text, sizeof(text)), load_remedy(report.status));
+                  wasm_report_format(&report, text, sizeof(text)),
+                  plugin_module_remedy(report.status));
             loader->wrong++;
             return;
         }
@@ -478,36 +387,50 @@ static void engine_check(struct loader *loader, const server_rec *s)
     }
 }
 
+/* For pconf: the next configuration begins without modules. */
+static apr_status_t drop_all(void *data)
+{
+    struct plugin *const *plugins;
+    int count;
+
+    (void)data;
+    plugins = plugin_all(&count);
+    for (int i = 0; i < count; i++) {
+        if (plugins[i]->current != NULL) {
+            plugin_version_switch(plugins[i], NULL);
+        }
+    }
+    plugin_version_sweep();
+    return APR_SUCCESS;
+}
+
 int plugin_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
-    struct loader loader = {pconf, ptemp, NULL, 0};
+    struct loader loader = {pconf, ptemp, 0};
     struct plugin *const *plugins;
     int count;
 
     (void)plog;
     engine_check(&loader, s);
+    plugin_dirs_check(&loader, s);
+    apr_pool_cleanup_register(pconf, NULL, drop_all, apr_pool_cleanup_null);
     plugins = plugin_all(&count);
     for (int i = 0; i < count && loader.wrong < 100; i++) {
         struct plugin *plugin = plugins[i];
 
-        if (!plugin->settings->module.set) {
-            complain(&loader, plugin, plugin->line, 0,
-                     "there is no WasmServeModule in its section; name the module's file");
-            continue;
-        }
         grants_check(&loader, plugin);
-        plugin->module = module_load(&loader, plugin);
-        if (plugin->module == NULL) {
+        plugin->current = first_version(&loader, plugin);
+        if (plugin->current == NULL) {
             continue;
         }
-        plugin->label = apr_psprintf(pconf, "%s@%.12s", plugin->name, plugin->module->hex);
+        plugin->abi = plugin->current->module->abi;
         plugin->idle = apr_pcalloc(pconf, sizeof(*plugin->idle));
         memory_check(&loader, plugin);
         abi_settings_check(&loader, plugin);
         config_read(&loader, plugin);
         env_make(&loader, plugin);
         LOG_S(APLOG_DEBUG, 0, plugin->server, "%s: plugin %s: %s, sha256:%s", plugin->line,
-              plugin->name, plugin->module->path, plugin->module->hex);
+              plugin->current->title, plugin->current->module->path, plugin->current->module->hex);
     }
     loader.wrong += plugin_check_uses(ptemp);
     return loader.wrong == 0 ? OK : HTTP_INTERNAL_SERVER_ERROR;

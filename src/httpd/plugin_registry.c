@@ -32,6 +32,7 @@ static struct registry {
     apr_pool_t *pool;
     apr_array_header_t *plugins; /* of struct plugin * */
     apr_array_header_t *uses;    /* of struct use */
+    bool users;                  /* WasmServeUserPlugins is On somewhere */
     apr_hash_t *by_server;       /* server_rec * → apr_hash_t of name → struct plugin * */
 } * registry;
 
@@ -149,6 +150,16 @@ const char *plugin_section(cmd_parms *cmd, void *mconfig, const char *args)
     return NULL;
 }
 
+void plugin_allow_users(void)
+{
+    registry->users = true;
+}
+
+bool plugin_users_allowed(void)
+{
+    return registry->users;
+}
+
 void plugin_note_use(const cmd_parms *cmd, const char *directive, host_abi abi, const char *name)
 {
     struct use *use = apr_array_push(registry->uses);
@@ -172,7 +183,7 @@ const char *plugin_use_complaint(apr_pool_t *pool, const server_rec *s, const ch
                             "<WasmServePlugin %s> in the server configuration",
                             ap_escape_logitem(pool, name));
     }
-    if (plugin->module == NULL || plugin->module->abi == abi) {
+    if (plugin->abi == HOST_ABI_UNKNOWN || plugin->abi == abi) {
         return NULL;
     }
     return abi == HOST_ABI_CGI
@@ -260,6 +271,7 @@ struct plugin_limits plugin_limits_of(const struct plugin *plugin, const struct 
     int64_t value;
 
 #define LIMIT(field) limit_of(&plugin->scope.field, &scope->field, &settings_default_dir.field)
+    limits.store.budget = plugin_budget();
     limits.store.memory_bytes = (uint64_t)LIMIT(memory);
     limits.store.stack_bytes = (size_t)LIMIT(stack);
     value = LIMIT(fuel);

@@ -9,7 +9,7 @@
  * and given back before the return, on the request's thread: the pool itself may be destroyed later
  * and by another thread.
  * Threads: plugin_run in any request's. Static, set once in child_init and read only afterwards:
- * the child's watchdog.
+ * the child's watchdog and its budget of memory.
  *
  * Under prefork a child that is told to stop is interrupted by a signal wherever it is, and
  * destroys its pools in the handler. The cleanups then run above an interrupted guest; that is why
@@ -30,6 +30,7 @@
 #define BACKTRACE_FRAMES 12
 
 static wasm_watchdog *watchdog;
+static wasm_budget *budget;
 
 static apr_status_t watchdog_end(void *data)
 {
@@ -45,11 +46,14 @@ void plugin_child_init(apr_pool_t *pchild, server_rec *s)
     int count, threaded = 0;
 
     watchdog = NULL;
+    plugin_lock_init();
     plugin_all(&count);
-    if (count == 0) {
+    if (count == 0 && !plugin_users_allowed()) {
         return;
     }
     counters_child_init(pchild);
+    budget = counters_budget();
+    budget->limit = SETTING_OF(server, settings_of_server(s), memory_total)->bytes;
     if (wasm_watchdog_start(&watchdog, &report) != WASM_OK) {
         watchdog = NULL;
         LOG_S(APLOG_CRIT, 0, s,
@@ -61,6 +65,7 @@ void plugin_child_init(apr_pool_t *pchild, server_rec *s)
         apr_pool_cleanup_register(pchild, watchdog, watchdog_end, apr_pool_cleanup_null);
     }
     plugin_instance_child_init(pchild);
+    plugin_watch_begin(pchild, s);
 }
 
 void plugin_child_stopping(apr_pool_t *pchild, int graceful)
@@ -76,6 +81,11 @@ void plugin_child_stopping(apr_pool_t *pchild, int graceful)
     }
 }
 
+wasm_budget *plugin_budget(void)
+{
+    return budget;
+}
+
 bool plugin_can_run(void)
 {
     return watchdog != NULL;
@@ -89,6 +99,7 @@ wasm_watchdog *plugin_watchdog(void)
 struct call {
     wasm_store *store;
     wasi *process;
+    kv_guest kv;
     host_context context;
     void (*set_store)(void *baton, wasm_store *store);
     void *baton;
@@ -185,10 +196,13 @@ static wasm_status call_begin(request_rec *r, struct call *call, const struct pl
         call->process = NULL;
         return status;
     }
+    call->kv = (kv_guest){.exchange = options->exchange, .grants = plugin->grants.bits};
     call->context.wasi = call->process;
+    call->context.kv = &call->kv;
     call->store = wasm_store_new(&limits->store, &call->context);
     if (call->store == NULL) {
-        LOG_R(APLOG_CRIT, APR_ENOMEM, r, "plugin %s: no memory for a store", plugin->name);
+        LOG_R(APLOG_CRIT, APR_ENOMEM, r, "plugin %s: no memory for a store",
+              plugin_title(r, plugin));
         return fail(result, WASM_E_NO_MEMORY, "for a store");
     }
     call->set_store(call->baton, call->store);
@@ -209,10 +223,11 @@ void plugin_run(request_rec *r, const struct plugin *plugin, const struct plugin
     apr_pool_cleanup_register(r->pool, call, call_end, apr_pool_cleanup_null);
     result->status = call_begin(r, call, plugin, limits, process, result);
     if (result->status == WASM_OK) {
-        result->status = call_start(call, plugin->module, result);
+        result->status = call_start(call, plugin_use(r, plugin)->module, result);
         result->guest_nanoseconds = limits->nanoseconds - wasm_deadline_left(call->store);
         result->memory_peak = wasm_store_memory_peak(call->store);
-        result->missed_grants = wasi_missed_grants(call->process);
+        result->missed_grants =
+            wasi_missed_grants(call->process) | (call->kv.missed ? GRANT_KV : 0);
         if (result->status == WASM_E_EXIT) {
             result->exit_code = wasi_exit_code(call->process);
             result->status = WASM_OK;

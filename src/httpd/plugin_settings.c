@@ -257,6 +257,24 @@ static const char *grant_dir_parse(struct setting_grants *granted, const struct 
     return NULL;
 }
 
+/* Nothing, or :SIZE, after "kv". */
+static const char *grant_kv_parse(struct setting_grants *granted, const struct setting_input *in,
+                                  const char *text)
+{
+    int64_t bytes = (int64_t)KV_BYTES_DEFAULT;
+
+    if (text[0] != '\0' && (text[0] != ':' || !setting_number_size(text + 1, &bytes) ||
+                            bytes < (int64_t)KV_BYTES_MIN || bytes > (int64_t)KV_BYTES_MAX)) {
+        return apr_psprintf(in->temp,
+                            "\"kv%s\": write kv or kv:SIZE, where SIZE is the size of the store, "
+                            "from 64K to 1G (default: 1M)",
+                            text);
+    }
+    granted->bits |= GRANT_KV;
+    granted->kv_bytes = (size_t)bytes;
+    return NULL;
+}
+
 /* Unlike other values a further line adds to those before it: a list of grants is often long. */
 static const char *grants_parse(void *slot, const struct setting_input *in)
 {
@@ -275,15 +293,18 @@ static const char *grants_parse(void *slot, const struct setting_input *in)
             complaint = grant_env_parse(granted, in, word + 4);
         } else if (strncmp(word, "dir:", 4) == 0) {
             complaint = grant_dir_parse(granted, in, word + 4);
-        } else if (strcmp(word, "kv") == 0 || strncmp(word, "http:", 5) == 0) {
+        } else if (strcmp(word, "kv") == 0 || strncmp(word, "kv:", 3) == 0) {
+            complaint = grant_kv_parse(granted, in, word + 2);
+        } else if (strncmp(word, "http:", 5) == 0) {
             complaint = apr_psprintf(in->temp,
                                      "\"%s\": this version cannot grant that; it has log, clock, "
-                                     "random, env:NAME[=VALUE] and dir:HOST:GUEST[:ro|rw]",
+                                     "random, env:NAME[=VALUE], dir:HOST:GUEST[:ro|rw] and "
+                                     "kv[:SIZE]",
                                      word);
         } else {
             complaint = apr_psprintf(in->temp,
                                      "\"%s\" is not one of log, clock, random, env:NAME[=VALUE], "
-                                     "dir:HOST:GUEST[:ro|rw]",
+                                     "dir:HOST:GUEST[:ro|rw], kv[:SIZE]",
                                      word);
         }
         if (complaint != NULL) {
@@ -372,7 +393,16 @@ static const char *handler_parse(void *slot, const struct setting_input *in)
     }
     if (strcasecmp(in->argv[0], "none") != 0) {
         value.name = apr_pstrdup(in->pool, in->argv[0]);
-        if (!in->htaccess && in->cmd != NULL) {
+        if (strchr(value.name, '/') != NULL) {
+            if (!in->htaccess) {
+                return apr_psprintf(in->temp,
+                                    "\"%s\" is a path, which only an .htaccess may name (see "
+                                    "WasmServeUserPlugins); here, define a <WasmServePlugin NAME> "
+                                    "with WasmServeModule %s and write its name",
+                                    value.name, value.name);
+            }
+            value.directory = ap_make_dirstr_parent(in->pool, in->cmd->directive->filename);
+        } else if (!in->htaccess && in->cmd != NULL) {
             handler_mount(&value, in);
             plugin_note_use(in->cmd, "WasmServeHandler", HOST_ABI_CGI, value.name);
         }
@@ -457,6 +487,72 @@ static const char *engine_parse(void *slot, const struct setting_input *in)
     return NULL;
 }
 
+static const char *user_plugins_parse(void *slot, const struct setting_input *in)
+{
+    struct setting_user_plugins value = {.set = true};
+
+    if (strcasecmp(in->argv[0], "on") == 0) {
+        value.on = true;
+        if (in->argc == 2 && strcasecmp(in->argv[1], "native") == 0) {
+            value.native = true;
+        } else if (in->argc != 1) {
+            return "takes Off, On, or On native";
+        }
+        if (in->cmd != NULL) {
+            plugin_allow_users();
+        }
+    } else if (strcasecmp(in->argv[0], "off") != 0 || in->argc != 1) {
+        return "takes Off, On, or On native";
+    }
+    *(struct setting_user_plugins *)slot = value;
+    return NULL;
+}
+
+static const char *memory_total_parse(void *slot, const struct setting_input *in)
+{
+    struct setting_memory_total value = {.set = true, .bytes = UINT64_MAX};
+    int64_t bytes;
+
+    if (in->cmd != NULL && in->cmd->server->is_virtual) {
+        return "is about processes, which serve all virtual hosts; write it outside of "
+               "<VirtualHost>";
+    }
+    if (in->argc != 1) {
+        return "takes one word: a size such as 512M or 2G, or Off";
+    }
+    if (strcasecmp(in->argv[0], "off") != 0) {
+        if (!setting_number_size(in->argv[0], &bytes)) {
+            return apr_psprintf(in->temp, "\"%s\" is neither a size such as 512M or 2G nor Off",
+                                in->argv[0]);
+        }
+        if (bytes < in->min || bytes > in->max) {
+            return apr_psprintf(in->temp, "\"%s\" is out of range; allowed is 1M to 1024G",
+                                in->argv[0]);
+        }
+        value.bytes = (uint64_t)bytes;
+    }
+    *(struct setting_memory_total *)slot = value;
+    return NULL;
+}
+
+static const char *plugin_dir_parse(void *slot, const struct setting_input *in)
+{
+    struct setting_plugin_dir value = {.set = true};
+
+    if (in->argc != 1) {
+        return "takes one directory (quote a path with blanks), or none";
+    }
+    if (strcasecmp(in->argv[0], "none") != 0) {
+        value.path = ap_server_root_relative(in->pool, in->argv[0]);
+        if (value.path == NULL) {
+            return apr_psprintf(in->temp, "\"%s\" is not a valid path", in->argv[0]);
+        }
+    }
+    value.line = where(in);
+    *(struct setting_plugin_dir *)slot = value;
+    return NULL;
+}
+
 #define TYPE(name, syntax_text, merge_rule)                                                        \
     const struct setting_type setting_type_##name = {                                              \
         .syntax = syntax_text,                                                                     \
@@ -469,8 +565,11 @@ TYPE(module, "PATH [sha256:HEX]", override);
 TYPE(abi, "auto|cgi|http-wasm", override);
 TYPE(grants, "CAPABILITY ...", override);
 TYPE(on_error, "closed|open|STATUS", override);
-TYPE(handler, "NAME|none", override);
+TYPE(handler, "NAME|./FILE.wasm|none", override);
 TYPE(filter, "NAME ...|none", filter);
 TYPE(config, "STRING|@FILE", override);
 TYPE(reuse, "request|N", override);
 TYPE(engine, "auto|interpreter|compiler", override);
+TYPE(plugin_dir, "DIR|none", override);
+TYPE(user_plugins, "Off|On [native]", override);
+TYPE(memory_total, "SIZE|Off", override);

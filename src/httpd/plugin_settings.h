@@ -65,6 +65,7 @@ struct setting_grant_env {
 struct setting_grants {
     bool set;
     uint32_t bits;            /* enum grant_bit */
+    size_t kv_bytes;          /* with GRANT_KV: of the store */
     apr_array_header_t *env;  /* of struct setting_grant_env; NULL: none */
     apr_array_header_t *dirs; /* of struct grant_dir; NULL: none */
     const char *line;         /* "file:line" of the last one */
@@ -85,10 +86,12 @@ enum setting_mount {
     MOUNT_FILES     /* <Directory>, <Files>, .htaccess: as the file system says */
 };
 
-/* WasmServeHandler NAME|none */
+/* WasmServeHandler NAME|none, in .htaccess also ./FILE.wasm */
 struct setting_handler {
     bool set;
     const char *name; /* NULL: none */
+    const char
+        *directory; /* NULL: name is a plugin's; else a path beneath this, of the .htaccess */
     enum setting_mount mount;
     const char *location; /* MOUNT_LOCATION: its path, without a slash at the end */
 };
@@ -116,6 +119,26 @@ struct setting_engine {
     const char *line; /* "file:line" */
 };
 
+/* WasmServeUserPlugins Off|On [native] */
+struct setting_user_plugins {
+    bool set;
+    bool on;
+    bool native; /* not only interpreted */
+};
+
+/* WasmServePluginDir DIR|none */
+struct setting_plugin_dir {
+    bool set;
+    const char *path; /* absolute; NULL: none */
+    const char *line; /* "file:line" */
+};
+
+/* WasmServeMemoryTotal SIZE|Off */
+struct setting_memory_total {
+    bool set;
+    uint64_t bytes; /* UINT64_MAX: Off */
+};
+
 #define PLUGIN_SETTING_TYPES(TYPE)                                                                 \
     TYPE(module, struct setting_module)                                                            \
     TYPE(abi, struct setting_abi)                                                                  \
@@ -125,6 +148,9 @@ struct setting_engine {
     TYPE(filter, struct setting_filter)                                                            \
     TYPE(config, struct setting_config)                                                            \
     TYPE(reuse, struct setting_reuse)                                                              \
-    TYPE(engine, struct setting_engine)
+    TYPE(engine, struct setting_engine)                                                            \
+    TYPE(plugin_dir, struct setting_plugin_dir)                                                    \
+    TYPE(user_plugins, struct setting_user_plugins)                                                \
+    TYPE(memory_total, struct setting_memory_total)
 
 #endif

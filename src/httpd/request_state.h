@@ -18,6 +18,14 @@ struct plugin;
 struct request_head;
 struct filter_chain;
 struct plugin_verdict;
+struct plugin_version;
+
+/* The version of a plugin that a request keeps to its end; plugin_use() makes them. */
+struct request_pin {
+    const struct request_pin *next;
+    const struct plugin *plugin;
+    const struct plugin_version *version;
+};
 
 struct request_state {
     /* What delivery would say, unless somebody else has; or NULL. */
@@ -34,6 +42,9 @@ struct request_state {
     const struct plugin *plugin; /* that answers the request; NULL: none */
     apr_filetype_e kind;         /* of r->filename; fixups hides directories from mod_dir */
     bool plugin_over;            /* it failed: it does not answer what the request turns into */
+    const struct request_pin *pins;
+    const char *user_path;            /* of a module that .htaccess names, as it was asked for */
+    const struct plugin *user_plugin; /* what came of that; NULL: it was refused */
 
     struct request_head *head;       /* request_lines_filter.c: as it came in */
     struct filter_chain *filters;    /* plugin_filter.c; NULL: none so far */

@@ -2,6 +2,7 @@
  * status_counters.c — the shared segment: rows for plugins, slots for children. See the header.
  *
  *   struct segment | rows[row_count] | slots: pid and in_flight[row_count], for each child
+ *                    (plugins, owners)
  *
  * A slot is free when its pid is 0, and may be taken over when its process is gone; whoever takes
  * it over subtracts what that process had in flight from the rows. That happens when a new child
@@ -26,16 +27,20 @@
 
 #define RETAINED_KEY  "mod_wasmserve-counters"
 #define ROWS_AT_LEAST 64
+#define OWNER_ROWS    256 /* RATIONALE "Of a module that .htaccess names" */
 
 struct slot {
     _Atomic int64_t pid;
+    wasm_budget memory;
     _Atomic uint64_t in_flight[]; /* row_count */
 };
 
 struct segment {
-    uint64_t layout; /* of struct counter_row: another build of the module begins anew */
-    size_t row_count;
+    uint64_t layout;    /* of struct counter_row: another build of the module begins anew */
+    size_t row_count;   /* all */
+    size_t owner_count; /* of them, the last ones: for owners */
     size_t slot_count;
+    _Atomic uint64_t refused; /* memory, in children that have ended */
     struct counter_row rows[];
 };
 
@@ -46,6 +51,7 @@ struct retained {
 
 static struct segment *segment;
 static struct slot *own_slot;
+static wasm_budget without_slot; /* of a child that has none */
 
 static uint64_t layout(void)
 {
@@ -62,7 +68,12 @@ static struct slot *slot_at(const struct segment *seg, size_t i)
     return (struct slot *)((char *)(seg->rows + seg->row_count) + i * slot_size(seg->row_count));
 }
 
-static struct segment *segment_new(server_rec *s, size_t rows, size_t slots)
+static size_t plugin_rows(const struct segment *seg)
+{
+    return seg->row_count - seg->owner_count;
+}
+
+static struct segment *segment_new(server_rec *s, size_t rows, size_t owners, size_t slots)
 {
     size_t size =
         sizeof(struct segment) + rows * sizeof(struct counter_row) + slots * slot_size(rows);
@@ -79,6 +90,7 @@ static struct segment *segment_new(server_rec *s, size_t rows, size_t slots)
     memset(made, 0, size);
     made->layout = layout();
     made->row_count = rows;
+    made->owner_count = owners;
     made->slot_count = slots;
     return made;
 }
@@ -91,12 +103,21 @@ static bool reusable(const struct counter_row *row, int generation)
            (row->generation < generation - 1 && counter_get(&row->in_flight) == 0);
 }
 
-bool counters_begin(server_rec *s, apr_pool_t *ptemp, int plugins, int children)
+/* Field by field would be the same: nobody else writes to the new row yet. Calls in flight stay
+ * with the old segment, which the old children go on using. */
+static void row_copy(struct counter_row *to, const struct counter_row *from)
+{
+    memcpy((void *)to, (const void *)from, sizeof(*to));
+    atomic_store(&to->in_flight, 0);
+}
+
+bool counters_begin(server_rec *s, apr_pool_t *ptemp, int plugins, int children, bool owners)
 {
     struct retained *retained = ap_retained_data_get(RETAINED_KEY);
     int generation = ap_state_query(AP_SQ_CONFIG_GEN);
     /* Children of two generations live side by side during a graceful restart. */
     size_t slots = 2 * (size_t)children + 8, rows = ROWS_AT_LEAST, usable = 0;
+    size_t for_owners = owners ? OWNER_ROWS : 0;
     struct segment *old;
 
     (void)ptemp;
@@ -105,32 +126,30 @@ bool counters_begin(server_rec *s, apr_pool_t *ptemp, int plugins, int children)
     }
     old = retained->segment;
     if (old != NULL && old->layout == layout()) {
-        for (size_t i = 0; i < old->row_count; i++) {
+        for (size_t i = 0; i < plugin_rows(old); i++) {
             usable += reusable(&old->rows[i], generation);
         }
-        if (usable >= (size_t)plugins && old->slot_count >= slots) {
+        if (usable >= (size_t)plugins && old->slot_count >= slots &&
+            old->owner_count >= for_owners) {
             segment = old;
             return true;
         }
-        rows = old->row_count;
+        rows = plugin_rows(old);
     } else {
         old = NULL;
     }
-    while (rows < 2 * (size_t)plugins + (old ? old->row_count - usable : 0)) {
+    while (rows < 2 * (size_t)plugins + (old ? plugin_rows(old) - usable : 0)) {
         rows *= 2;
     }
-    segment = segment_new(s, rows, slots);
+    segment = segment_new(s, rows + for_owners, for_owners, slots);
     if (segment == NULL) {
         return false;
     }
-    if (old != NULL) {
-        for (size_t i = 0; i < old->row_count; i++) {
-            /* Field by field would be the same: nobody else writes to the new rows yet. Calls in
-             * flight stay with the old segment, which the old children go on using. */
-            memcpy((void *)&segment->rows[i], (const void *)&old->rows[i],
-                   sizeof(struct counter_row));
-            atomic_store(&segment->rows[i].in_flight, 0);
-        }
+    for (size_t i = 0; old != NULL && i < plugin_rows(old); i++) {
+        row_copy(&segment->rows[i], &old->rows[i]);
+    }
+    for (size_t i = 0; old != NULL && i < old->owner_count && i < for_owners; i++) {
+        row_copy(&segment->rows[rows + i], &old->rows[plugin_rows(old) + i]);
     }
     retained->segment = segment;
     return true;
@@ -141,7 +160,7 @@ struct counter_row *counters_row(const char *key)
     int generation = ap_state_query(AP_SQ_CONFIG_GEN);
     struct counter_row *room = NULL;
 
-    for (size_t i = 0; i < segment->row_count; i++) {
+    for (size_t i = 0; i < plugin_rows(segment); i++) {
         struct counter_row *row = &segment->rows[i];
 
         if (strncmp(row->key, key, COUNTER_KEY_SIZE - 1) == 0) {
@@ -160,6 +179,37 @@ struct counter_row *counters_row(const char *key)
     return room;
 }
 
+struct counter_row *counters_owner(uid_t uid)
+{
+    struct counter_row *rows = &segment->rows[plugin_rows(segment)];
+    int64_t owner = (int64_t)uid + 1;
+    size_t first = uid % segment->owner_count;
+
+    for (size_t i = 0; i < segment->owner_count; i++) {
+        struct counter_row *row = &rows[(first + i) % segment->owner_count];
+        int64_t found = 0;
+
+        if (atomic_compare_exchange_strong(&row->owner, &found, owner) || found == owner) {
+            return row;
+        }
+    }
+    return &rows[first];
+}
+
+struct counter_row *counters_owner_at(size_t index, uid_t *uid)
+{
+    for (size_t i = segment ? plugin_rows(segment) : 0; segment && i < segment->row_count; i++) {
+        struct counter_row *row = &segment->rows[i];
+        int64_t owner = atomic_load(&row->owner);
+
+        if (owner != 0 && index-- == 0) {
+            *uid = (uid_t)(owner - 1);
+            return row;
+        }
+    }
+    return NULL;
+}
+
 /* Gives back what a dead process had in flight. The caller has made the slot its own. */
 static void slot_settle(struct slot *slot)
 {
@@ -170,6 +220,9 @@ static void slot_settle(struct slot *slot)
             atomic_fetch_sub(&segment->rows[i].in_flight, lost);
         }
     }
+    atomic_fetch_add(&segment->refused, atomic_exchange(&slot->memory.refused, 0));
+    atomic_store(&slot->memory.used, 0);
+    atomic_store(&slot->memory.peak, 0);
 }
 
 static bool process_is_gone(int64_t pid)
@@ -222,6 +275,33 @@ void counters_child_init(apr_pool_t *pchild)
      * same; only a crash of this child could then not be set right. */
     if (own_slot != NULL) {
         apr_pool_cleanup_register(pchild, own_slot, slot_release, apr_pool_cleanup_null);
+    }
+}
+
+wasm_budget *counters_budget(void)
+{
+    return own_slot != NULL ? &own_slot->memory : &without_slot;
+}
+
+void counters_memory_of_all(struct counters_memory *memory)
+{
+    memset(memory, 0, sizeof(*memory));
+    if (segment == NULL) {
+        return;
+    }
+    memory->refused = atomic_load(&segment->refused);
+    for (size_t i = 0; i < segment->slot_count; i++) {
+        const struct slot *slot = slot_at(segment, i);
+        uint64_t used = atomic_load(&slot->memory.used), peak = atomic_load(&slot->memory.peak);
+
+        if (atomic_load(&slot->pid) <= 0) {
+            continue;
+        }
+        memory->children++;
+        memory->used += used;
+        memory->largest = used > memory->largest ? used : memory->largest;
+        memory->peak = peak > memory->peak ? peak : memory->peak;
+        memory->refused += atomic_load(&slot->memory.refused);
     }
 }
 

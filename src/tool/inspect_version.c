@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "versions.h"
+
 #define VERSION_FUEL 10000000 /* a tenth of a second or so, and the same on every machine */
 
 static wasm_status refuse(wasm_caller *caller, uint64_t *slots)
@@ -113,10 +115,12 @@ static wasm_status ask(wasm_store *store, const wasm_module *module, const wasm_
     return status;
 }
 
-static void call_version(const wasm_module *module, wasm_valtype type, char *buf, size_t size)
+static inspect_result call_version(const wasm_module *module, wasm_valtype type, char *buf,
+                                   size_t size)
 {
     wasm_limits limits = wasm_limits_default();
     refusals r = {NULL, NULL, NULL};
+    inspect_result result = INSPECT_FAILED;
     wasm_store *store = NULL;
     uint64_t answer = 0;
 
@@ -126,38 +130,27 @@ static void call_version(const wasm_module *module, wasm_valtype type, char *buf
     } else {
         wasm_status status = ask(store, module, r.imports, type, &answer);
         char why[320];
-        if (status == WASM_OK)
+        if (status == WASM_OK) {
             snprintf(buf, size, "%" PRIu64, answer);
-        else
+            result = INSPECT_KNOWN;
+        } else {
             snprintf(buf, size, "version() failed: %s",
                      wasm_report_format(wasm_store_report(store), why, sizeof why));
+        }
     }
     wasm_store_free(store);
     refusals_free(&r);
+    return result;
 }
 
-bool inspect_version(const wasm_module *module, char *buf, size_t size)
+inspect_result inspect_version(const wasm_module *module, char *buf, size_t size)
 {
-    const uint8_t *bytes;
-    const char *name;
-    size_t name_length, length;
     wasm_extern_desc e;
 
-    for (uint32_t i = 0; wasm_module_custom(module, i, &name, &name_length, &bytes, &length); i++) {
-        if (name_length != 7 || memcmp(name, "version", 7) != 0)
-            continue;
-        if (length > size - 1)
-            length = size - 1;
-        for (size_t k = 0; k < length; k++)
-            buf[k] = bytes[k] >= ' ' && bytes[k] <= '~' ? (char)bytes[k] : '?';
-        buf[length] = '\0';
-        return true;
-    }
-    for (uint32_t i = 0; wasm_module_export(module, i, &e); i++) {
-        if (is_version_func(&e)) {
-            call_version(module, e.func.results[0], buf, size);
-            return true;
-        }
-    }
-    return false;
+    if (versions_module_section(module, buf, size))
+        return INSPECT_KNOWN;
+    for (uint32_t i = 0; wasm_module_export(module, i, &e); i++)
+        if (is_version_func(&e))
+            return call_version(module, e.func.results[0], buf, size);
+    return INSPECT_NONE;
 }

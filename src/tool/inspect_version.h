@@ -6,9 +6,14 @@
 
 #include "engine.h"
 
-/* Writes the version to buf (always terminated, printable) and answers true; false if the module
- * names none. A custom section "version" goes before an exported function version(), which is
- * called in a sandbox where every import is refused; if that fails, buf says why. */
-bool inspect_version(const wasm_module *module, char *buf, size_t size);
+typedef enum inspect_result {
+    INSPECT_NONE,  /* the module names none */
+    INSPECT_KNOWN, /* buf has it: printable, terminated */
+    INSPECT_FAILED /* it has a version() that did not answer; buf says why */
+} inspect_result;
+
+/* A custom section "version" goes before an exported function version(), which is called in a
+ * sandbox where every import is refused. */
+inspect_result inspect_version(const wasm_module *module, char *buf, size_t size);
 
 #endif

@@ -18,6 +18,7 @@ static const struct subcommand {
     {"run", "run a module in the sandbox", tool_run},
     {"inspect", "say what a module needs and offers", tool_inspect},
     {"pack", "put an app into a folder as browsers get it best", tool_pack},
+    {"plugin", "keep, check and switch versions of the server's plugins", tool_plugin},
     {"spec", "run scripts of the WebAssembly test suite", tool_spec},
 };
 

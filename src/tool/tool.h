@@ -19,6 +19,7 @@ enum tool_exit {
 int tool_run(int argc, char **argv);     /* tool_run.c: a module in the sandbox */
 int tool_inspect(int argc, char **argv); /* tool_inspect.c: what a module needs and offers */
 int tool_pack(int argc, char **argv);    /* tool_pack.c: the deploy step */
+int tool_plugin(int argc, char **argv);  /* tool_plugin.c: versions of a server's plugins */
 int tool_spec(int argc, char **argv);    /* tool_spec.c: scripts of the specification suite */
 
 #endif

@@ -336,7 +336,7 @@ static int inspect(const char *path, bool json)
     s.abi = host_abi_name(host_detect_abi(s.module, &s.abi_hint));
     if (s.abi_hint == NULL)
         s.abi_hint = "";
-    s.has_version = inspect_version(s.module, s.version, sizeof s.version);
+    s.has_version = inspect_version(s.module, s.version, sizeof s.version) != INSPECT_NONE;
     if (json)
         print_json(&s);
     else

@@ -3,18 +3,19 @@
  *
  * How:     The guest is a WASI process whose exchange is this one's stdio: stdin and stdout are
  *          passed through as they come, stderr raw. It is the user's own command, so that log,
- *          clock and random are granted; directories and environment only as the command line
- *          says. A command module runs by its _start; --invoke calls any export instead, after
- *          _initialize where the module is a reactor, and prints its results.
- * Exit:    the guest's code; 1 and the reason with the guest's functions for a trap or a limit;
- *          2 for a module that was refused; 64 for a command line that makes no sense.
- * Memory:  everything lives in struct run and is released at its end; argv is borrowed.
- * Threads: the main thread, and the watchdog's where there is a timeout.
+ *          clock, random and a store of its own (kv) are granted; directories and environment only
+ * as the command line says. A command module runs by its _start; --invoke calls any export instead,
+ * after _initialize where the module is a reactor, and prints its results. Exit:    the guest's
+ * code; 1 and the reason with the guest's functions for a trap or a limit; 2 for a module that was
+ * refused; 64 for a command line that makes no sense. Memory:  everything lives in struct run and
+ * is released at its end; argv is borrowed. Threads: the main thread, and the watchdog's where
+ * there is a timeout.
  */
 #include "tool.h"
 #include "run_options.h"
 #include "run_value.h"
 #include "tool_file.h"
+#include "tool_kv.h"
 #include "engine.h"
 #include "host.h"
 #include "wasi.h"
@@ -36,6 +37,7 @@ typedef struct run {
     wasm_watchdog *watchdog;
     wasm_store *store;
     wasi *wasi;
+    kv_store *kv;
 } run;
 
 /* ---- the exchange over stdio -------------------------------------------------------------- */
@@ -142,8 +144,6 @@ static int prepare(run *r)
 {
     wasm_load_options options = {
         .tier = r->options.tier, .trace = r->options.trace, .log = trace_line};
-    size_t count;
-    const wasm_host_function *functions = wasi_functions(&count);
     wasm_module_info info;
     wasm_extern_desc desc;
     wasm_report report;
@@ -162,7 +162,7 @@ static int prepare(run *r)
         run_complain("%s", strerror(ENOMEM));
         return TOOL_FAILED;
     }
-    if (wasm_resolve(r->module, functions, count, r->imports, &report) != WASM_OK)
+    if (host_resolve(r->module, HOST_ABI_CGI, r->imports, &report) != WASM_OK)
         return refuse(r, &report);
     missing = wasm_missing_import(r->module, r->imports);
     if (missing != UINT32_MAX && wasm_module_import(r->module, missing, &desc)) {
@@ -303,8 +303,10 @@ static int execute(run *r)
                             .write_error = write_stderr,
                             .log = write_log,
                             .clock = read_clock,
-                            .random = fill_random};
-    const grants given = {.bits = GRANT_LOG | GRANT_CLOCK | GRANT_RANDOM,
+                            .random = fill_random,
+                            .kv = &kv_store_exchange,
+                            .kv_baton = r->kv};
+    const grants given = {.bits = GRANT_LOG | GRANT_CLOCK | GRANT_RANDOM | GRANT_KV,
                           .dirs = r->options.dirs,
                           .dir_count = r->options.dir_count};
     wasi_options options = {.argv = (const char *const *)r->options.args,
@@ -314,7 +316,8 @@ static int execute(run *r)
                             .grants = &given,
                             .exchange = &stdio,
                             .max_open = 1024};
-    host_context context = {0};
+    kv_guest kv = {.exchange = &stdio, .grants = given.bits};
+    host_context context = {.kv = &kv};
     wasm_instance *instance;
     wasm_report report;
     wasm_status status;
@@ -352,6 +355,7 @@ static void release(run *r)
 {
     wasi_free(r->wasi);
     wasm_store_free(r->store);
+    tool_kv_close(r->kv);
     if (r->watchdog != NULL)
         wasm_watchdog_stop(r->watchdog);
     free(r->imports);
@@ -370,7 +374,10 @@ int tool_run(int argc, char **argv)
         return TOOL_OK;
     }
     if (run_options_parse(&r.options, argc, argv)) {
-        result = prepare(&r);
+        r.kv = tool_kv_open();
+        if (r.kv == NULL)
+            run_complain("%s", strerror(errno));
+        result = r.kv != NULL ? prepare(&r) : TOOL_FAILED;
         if (result == TOOL_OK)
             result = execute(&r);
     }

@@ -37,9 +37,10 @@ def read(path, mode="r"):
 
 
 def with_hello(guest):
-    """What the examples name: a plugin, and a directory for the store."""
+    """What the examples name: plugins, and a directory for the store."""
     def setup(server):
-        server.write("plugins/hello.wasm", read(guest("hello"), "rb"))
+        for name in ("hello", "ratelimit"):
+            server.write("plugins/%s.wasm" % name, read(guest(name), "rb"))
         server.make_private("store")
     return setup
 
@@ -183,7 +184,7 @@ def readme_examples():
 def test_readme_example_loads(make_httpd, guest, tmp_path, line, example):
     assert example is not None, "the README shows no configuration"
     # The README speaks of places of its own; here they are this server's. A digest is the reader's, not ours.
-    for place in ("/srv/www", "/srv/data"):
+    for place in ("/srv/www", "/srv/data", "/srv/plugins"):
         example = example.replace(place, str(tmp_path))
     example = re.sub(r"sha256:\S+", "", example)
     code, said = make_httpd(config=in_place(example), setup=with_hello(guest), start=False,

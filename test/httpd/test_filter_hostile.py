@@ -370,7 +370,7 @@ def test_concurrency(httpd, backend):
     thread.start()
     assert arrived.wait(60)
     assert figures(httpd)["one"]["in_flight"] == 1
-    httpd.expect_log(r"plugin one: WasmServeConcurrency is reached")
+    httpd.expect_log(r"plugin one \(sha256:\w{12}\): WasmServeConcurrency is reached")
     response = httpd.get("/one")
     assert (response.status, response.get("Retry-After")) == (503, "1")
     assert httpd.get("/one_open").body == b"a file\n"

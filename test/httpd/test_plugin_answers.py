@@ -412,7 +412,7 @@ def test_exit_codes(httpd):
     assert (fine.status, fine.body) == (200, b"leaving with 0\n")
     odd = httpd.get("/exit?7")
     assert (odd.status, odd.body) == (200, b"leaving with 7\n")
-    httpd.wait_log(r"wasmserve:info.*plugin exit: exit code 7 after its answer")
+    httpd.wait_log(r"wasmserve:info.*plugin exit \(sha256:\w{12}\): exit code 7 after its answer")
     mute = httpd.get("/exit?7-mute")
     assert mute.status == 500
     httpd.expect_log(r"plugin exit \(sha256:\w{12}\): the guest's answer cannot be sent: it wrote no answer "

@@ -77,7 +77,7 @@ WRONG = {
     "cut short": (section("WasmServeModule cut.wasm"), ["cut.wasm", "at byte \\d+", "build or copy it again"]),
     "invalid": (section("WasmServeModule invalid.wasm"), ["type mismatch", "at byte \\d+"]),
     "greedy": (section("WasmServeModule greedy.wasm"), ["greedy.wasm", "cannot be used"]),
-    "import": (section("WasmServeModule import.wasm"), ['"env" "system"', "wasi_snapshot_preview1 alone"]),
+    "import": (section("WasmServeModule import.wasm"), ['"env" "system"', "wasi_snapshot_preview1 and wasmserve_kv"]),
     "signature": (section("WasmServeModule signature.wasm"), ["incompatible import type", "WASI preview 1"]),
     "no _start": (section("WasmServeModule nostart.wasm"), ["cannot be a plugin", "neither _start"]),
     "odd _start": (section("WasmServeModule oddstart.wasm"), ["takes parameters"]),
@@ -107,7 +107,7 @@ WRONG = {
     "abi cgi": (section("WasmServeModule filter.wasm", "WasmServeABI cgi"), ["WasmServeABI says cgi", "no _start"]),
     "abi proxy-wasm": (section(GOOD, "WasmServeABI proxy-wasm"), ["cannot speak proxy-wasm"]),
     "grant unknown": (section(GOOD, "WasmServeGrant network"), ["WasmServeGrant", '"network" is not one of']),
-    "grant of later": (section(GOOD, "WasmServeGrant kv"), ["this version cannot grant that"]),
+    "grant of later": (section(GOOD, "WasmServeGrant http:a.test"), ["this version cannot grant that"]),
     "grant env": (section(GOOD, "WasmServeGrant env:"), ["env:NAME or env:NAME=VALUE"]),
     "grant env name": (section(GOOD, "WasmServeGrant env:A-B=1"), ["env:NAME=VALUE"]),
     "grant env of request": (section(GOOD, "WasmServeGrant env:REMOTE_USER=root"), ["the request's own"]),
@@ -210,7 +210,7 @@ def test_module_of_another_user(server):
 
 RIGHT = {
     "all": section(GOOD + " sha256:{digest}", "WasmServeABI auto", "WasmServeGrant log clock random",
-                   "WasmServeGrant env:REGION=eu env:HOME dir:data:/data dir:/tmp:/tmp:rw", "WasmServeMemory 16M",
+                   "WasmServeGrant kv:2M env:REGION=eu env:HOME dir:data:/data dir:/tmp:/tmp:rw", "WasmServeMemory 16M",
                    "WasmServeTimeout 50ms", "WasmServeStack 256K", "WasmServeFuel 1000000", "WasmServeBody 0",
                    "WasmServeConcurrency 4", "WasmServeOnError 502"),
     "digest in capitals": section(GOOD + " SHA256:{DIGEST}"),

@@ -166,7 +166,7 @@ def test_concurrency(httpd):
 
     done = []
     first = threading.Thread(target=lambda: done.append(httpd.get("/one?3000").status))
-    httpd.expect_log(r"wasmserve:warn.*plugin one: WasmServeConcurrency is reached")
+    httpd.expect_log(r"wasmserve:warn.*plugin one \(sha256:\w{12}\): WasmServeConcurrency is reached")
     first.start()
     httpd._wait(lambda: in_flight() == 1, "the only place to be taken")
     refused = httpd.get("/one?0")

@@ -146,6 +146,18 @@ def test_every_fuzz_target_has_a_corpus():
             assert os.path.isdir(corpus) and os.listdir(corpus), "no seeds in %s" % corpus
 
 
+def test_the_header_for_guests_declares_what_the_host_has():
+    """conf/guest/wasmserve_kv.h and src/host/kv/kv_functions.def: names and types; and the numbers of results."""
+    rows = dict(re.findall(r'(?m)^K\((\w+), "(\w*):i"\)$', read("src/host/kv/kv_functions.def")))
+    header = read("conf/guest/wasmserve_kv.h")
+    declared = {name: "".join("I" if "64_t" in word and "*" not in word else "i" for word in parameters.split(","))
+                for name, parameters in re.findall(r"WASMSERVE_KV_IMPORT\((\w+)\)\s*\(([^)]*)\);", header)}
+    assert len(rows) == 5 and declared == rows
+    numbers = re.findall(r"WASMSERVE_KV_(\w+) = (\d)", header)
+    assert numbers == [(name.replace("DENIED", "NOT_GRANTED"), number)
+                       for name, number in re.findall(r"EXCHANGE_KV_(\w+) = (\d)", read("src/host/exchange.h"))]
+
+
 # ---- what the documents say ------------------------------------------------------------------------------
 
 def unfolded(name):
@@ -180,7 +192,8 @@ def test_commands_that_the_readme_names_are_there():
     named = set(re.findall(r"(?<![\w/])\./build\.sh ([a-z]+)", readme))
     assert {"demo", "test", "install"} <= named
     assert [word for word in named if not re.search(r"(?m)^  %s\b" % word, usage)] == []
-    tool = "".join(read("src/tool/" + name) for name in ("tool.c", "tool_run.c", "run_options.c", "tool_inspect.c"))
+    tool = "".join(read("src/tool/" + name) for name in ("tool.c", "tool_run.c", "run_options.c", "tool_inspect.c",
+                                                         "tool_plugin.c"))
     named = set(re.findall(r"`wasmserve ([a-z]+)", readme))
     assert {"run", "inspect", "spec"} <= named
     assert [word for word in named if '"%s"' % word not in tool] == []

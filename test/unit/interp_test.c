@@ -669,9 +669,7 @@ TEST(internal_code_can_be_read)
     }
 }
 
-/* ---- quota
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- quota ---------------------------------------------------------------------------------- */
 
 /* Whatever allocation fails while a module is prepared, it ends with a report and nothing is lost.
  */
@@ -696,5 +694,33 @@ TEST(preparing_within_any_quota)
         wasm_module_free(module);
     }
     CHECK_EQ_INT(status, WASM_OK);
+    free(bytes);
+}
+
+static bool stop_at(void *baton)
+{
+    unsigned *left = baton;
+
+    return (*left)-- == 0;
+}
+
+TEST(loading_can_be_given_up)
+{
+    size_t length;
+    uint8_t *bytes =
+        module_text("01(01 60 00 00) 03(03 00 00 00) 0a(03 (00 0b) (00 0b) (00 0b))", &length);
+
+    for (unsigned bodies = 0; bodies <= 3; bodies++) {
+        unsigned left = bodies;
+        wasm_load_options options = {.stop = stop_at, .stop_baton = &left};
+        wasm_module *module = NULL;
+        wasm_report report;
+        wasm_status status = wasm_module_load(bytes, length, &options, &module, &report);
+
+        CASE("after %u bodies", bodies);
+        CHECK_EQ_INT(status, bodies < 3 ? WASM_E_INTERRUPTED : WASM_OK);
+        CHECK(bodies == 3 || report.func == bodies);
+        wasm_module_free(module);
+    }
     free(bytes);
 }

@@ -24,6 +24,8 @@ wasm_status module_new(const wasm_load_options *options, wasm_module **out, wasm
     m->trace = options->log != NULL ? options->trace : 0;
     m->log = options->log;
     m->log_baton = options->log_baton;
+    m->stop = options->stop;
+    m->stop_baton = options->stop_baton;
     /* A bit that this build does not offer cannot be switched on. */
     wasm_features wanted = options->features == 0 ? WASM_FEATURES_SUPPORTED : options->features;
     m->enabled = (wanted & WASM_FEATURES_SUPPORTED) | WASM_FEATURE(WASM_FEATURE_MVP);

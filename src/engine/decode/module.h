@@ -186,6 +186,8 @@ struct wasm_module {
     unsigned trace;
     wasm_log_fn log;
     void *log_baton;
+    bool (*stop)(void *baton); /* while loading */
+    void *stop_baton;
 
     /* Execution, filled by the facade through runtime/tier.h after validation. */
     const struct tier *tier;

@@ -69,7 +69,7 @@ _Static_assert(FINE_CLASSES + (10 - 8) * 4 + 3 == HEAP_CLASSES - 1,
 
 static bool count_bytes(wasm_store *store, uint64_t bytes)
 {
-    if (bytes > store->limits.memory_bytes - store->memory_used)
+    if (bytes > store->limits.memory_bytes - store->memory_used || !store_take(store, bytes))
         return false;
     store->memory_used += bytes;
     if (store->memory_used > store->memory_peak)
@@ -80,6 +80,7 @@ static bool count_bytes(wasm_store *store, uint64_t bytes)
 
 static void uncount_bytes(wasm_store *store, uint64_t bytes)
 {
+    store_return(store, bytes);
     store->memory_used -= bytes;
     store->heap.bytes -= bytes;
 }

@@ -11,7 +11,8 @@
  *          Where the system refuses the reservation (RLIMIT_AS on shared hosting, strict
  *          overcommit), the memory is mapped at its exact size and grows with mremap(): `moves`.
  *          Bounds are checked by whoever accesses it, never by a fault, so both forms are equal.
- *          The limit memory_bytes counts what is accessible of all memories of the store together.
+ *          The limit memory_bytes counts what is accessible of all memories of the store together,
+ *          and so does the budget that several stores may share.
  *          Bulk operations check bounds first and for the whole range (§4.4.7), then work in
  *          chunks between which they can be stopped; a stopped guest has had part of the work done,
  *          which nobody sees, because it does not go on.
@@ -119,10 +120,15 @@ wasm_status memory_create(wasm_store *store, const wasm_bounds *bounds, const wa
     memory->page_shift = page_shift;
     memory->store = store;
     memory->module = module;
-    if (!map(memory))
+    if (!store_take(store, length))
+        return report_fail(report, WASM_E_MEMORY_TOTAL, WASM_NO_OFFSET, WASM_NO_FUNC,
+                           "a memory of %llu bytes", (unsigned long long)length);
+    if (!map(memory)) {
+        store_return(store, length);
         return report_fail(report, WASM_E_NO_MEMORY, WASM_NO_OFFSET, WASM_NO_FUNC,
                            "the system refused %llu bytes for a memory",
                            (unsigned long long)length);
+    }
     memory->next = store->memories;
     store->memories = memory;
     store->memory_used += length;
@@ -193,9 +199,14 @@ uint64_t memory_grow(wasm_memory *memory, uint64_t delta_pages)
     if (bytes > store->limits.memory_bytes - store->memory_used && store->heap.bytes > 0 &&
         heap_collect(store) != WASM_OK)
         return UINT64_MAX;
-    if (bytes > store->limits.memory_bytes - store->memory_used ||
-        !extend(memory, memory->length + bytes)) {
+    if (bytes > store->limits.memory_bytes - store->memory_used || !store_take(store, bytes)) {
         trace_line(memory->module, WASM_TRACE_MEMORY, "growing by %llu bytes refused",
+                   (unsigned long long)bytes);
+        return UINT64_MAX;
+    }
+    if (!extend(memory, memory->length + bytes)) {
+        store_return(store, bytes);
+        trace_line(memory->module, WASM_TRACE_MEMORY, "the system refused %llu bytes",
                    (unsigned long long)bytes);
         return UINT64_MAX;
     }

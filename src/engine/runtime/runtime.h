@@ -131,6 +131,7 @@ struct wasm_store {
     arena arena;                       /* instances and what belongs to them */
     uint64_t memory_used, memory_peak; /* bytes of all linear memories and of the heap */
     uint64_t table_used;               /* elements of all tables */
+    uint64_t budget_used;              /* bytes taken from limits.budget */
     void *data;
     wasm_instance *instances;
     wasm_memory *memories;

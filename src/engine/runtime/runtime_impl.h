@@ -45,6 +45,11 @@ wasm_status bulk_copy(wasm_store *store, void *to, const void *from, uint64_t by
  * active or was dropped. */
 uint64_t data_length(const wasm_instance *instance, uint32_t data);
 
+/* Takes bytes from the budget that the store shares with others; false if there are not so many.
+ * wasm_store_free() gives back what the store has; store_return(), what it did not come to use. */
+bool store_take(wasm_store *store, uint64_t bytes);
+void store_return(wasm_store *store, uint64_t bytes);
+
 /* ---- call.c ---------------------------------------------------------------------------------- */
 
 void value_to_slots(wasm_valtype type, const wasm_value *value, uint64_t *slots);
@@ -66,7 +71,8 @@ bool reference_fits(const module_type *types, wasm_valtype type, wasm_ref ref);
 
 /* ---- memory.c, table.c, global.c ------------------------------------------------------------- */
 
-/* `length` bytes of zeroes within the store's limits; errors: MEMORY_LIMIT, NO_MEMORY. */
+/* `length` bytes of zeroes within the store's limits; errors: MEMORY_LIMIT, MEMORY_TOTAL,
+ * NO_MEMORY. */
 wasm_status memory_create(wasm_store *store, const wasm_bounds *bounds, const wasm_module *module,
                           wasm_memory **out, wasm_report *report);
 void memory_unmap(wasm_memory *memory);

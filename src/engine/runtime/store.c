@@ -100,6 +100,7 @@ void wasm_store_free(wasm_store *store)
     while (store->roots)
         wasm_root_free(store->roots);
     heap_release(store);
+    store_return(store, store->budget_used);
     munmap(store->stack, stack_mapping_bytes(store));
     arena_release(&store->arena);
     free(store);
@@ -108,6 +109,41 @@ void wasm_store_free(wasm_store *store)
 void *wasm_store_data(const wasm_store *store)
 {
     return store->data;
+}
+
+/* ---- the budget of several stores --------------------------------------------------------------
+ */
+
+bool store_take(wasm_store *store, uint64_t bytes)
+{
+    wasm_budget *budget = store->limits.budget;
+    uint64_t used, peak;
+
+    if (!budget || bytes == 0)
+        return true;
+    used = atomic_load_explicit(&budget->used, memory_order_relaxed);
+    do {
+        if (used > budget->limit || bytes > budget->limit - used) {
+            atomic_fetch_add_explicit(&budget->refused, 1, memory_order_relaxed);
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(&budget->used, &used, used + bytes,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    store->budget_used += bytes;
+    peak = atomic_load_explicit(&budget->peak, memory_order_relaxed);
+    while (peak < used + bytes &&
+           !atomic_compare_exchange_weak_explicit(&budget->peak, &peak, used + bytes,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
+    }
+    return true;
+}
+
+void store_return(wasm_store *store, uint64_t bytes)
+{
+    if (!store->limits.budget || bytes == 0)
+        return;
+    store->budget_used -= bytes;
+    atomic_fetch_sub_explicit(&store->limits.budget->used, bytes, memory_order_relaxed);
 }
 
 /* ---- interruption and fuel ------------------------------------------------------------------- */

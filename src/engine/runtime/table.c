@@ -76,10 +76,15 @@ wasm_status table_create(wasm_store *store, wasm_valtype elem, const module_type
     table->bounds = *bounds;
     table->max = bounds->has_max ? bounds->max : bounds->is_64 ? UINT64_MAX : UINT32_MAX;
     table->store = store;
+    if (!store_take(store, bytes_of(bounds->min)))
+        return report_fail(report, WASM_E_MEMORY_TOTAL, WASM_NO_OFFSET, WASM_NO_FUNC,
+                           "a table of %llu elements", (unsigned long long)bounds->min);
     status = reserve(table, bounds->min);
-    if (status != WASM_OK)
+    if (status != WASM_OK) {
+        store_return(store, bytes_of(bounds->min));
         return report_fail(report, status, WASM_NO_OFFSET, WASM_NO_FUNC,
                            "for a table of %llu elements", (unsigned long long)bounds->min);
+    }
     table->next = store->tables;
     store->tables = table;
     table->length = bounds->min;
@@ -111,13 +116,17 @@ uint64_t table_grow(wasm_table *table, uint64_t delta, wasm_ref value)
 
     if (delta > table->max - old || delta > store->limits.table_elements - store->table_used)
         return UINT64_MAX;
+    if (!store_take(store, bytes_of(delta)))
+        return UINT64_MAX;
     need = old + delta;
     if (need > table->capacity) {
         uint64_t roomy = need + need / 2;
         if (roomy > table->max)
             roomy = table->max;
-        if (reserve(table, roomy) != WASM_OK && reserve(table, need) != WASM_OK)
+        if (reserve(table, roomy) != WASM_OK && reserve(table, need) != WASM_OK) {
+            store_return(store, bytes_of(delta));
             return UINT64_MAX;
+        }
     }
     /* Not stoppable halfway, since it answers a size and not a status; table_elements bounds it. */
     for (uint64_t i = old; value && i < need; i++)
