@@ -41,6 +41,7 @@ def with_hello(guest):
     def setup(server):
         for name in ("hello", "ratelimit"):
             server.write("plugins/%s.wasm" % name, read(guest(name), "rb"))
+        server.write("plugins/policy.wasm", read(guest("tck"), "rb"))
         server.make_private("store")
     return setup
 
