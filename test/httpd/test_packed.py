@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A folder that `wasmserve pack` has filled, served as it is: no line of configuration knows of it but WasmServe On."""
+import base64
 import gzip
+import hashlib
 import json
 import os
 import random
 import subprocess
+import time
 from urllib.parse import quote
 
 import pytest
@@ -120,3 +123,56 @@ def test_a_new_version_and_back(httpd):
     pack(source, "--rollback", "app.wasm")
     page = httpd.get("/index.html").body.decode()
     assert first in page and second not in page
+
+
+# ---- deltas --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def two_versions(make_httpd):
+    def setup(h):
+        for change in (b"", b"changed"):
+            h.write("source/app.wasm", module(change))
+            pack(h.path("source"), "app.wasm")
+
+    return make_httpd(config=CONFIG.replace("WasmServe On", "WasmServe On\n    WasmServeDictionary On"), setup=setup)
+
+
+def available(data):
+    return "Available-Dictionary", ":%s:" % base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+
+def test_a_browser_with_the_old_version_gets_what_has_changed(two_versions):
+    """As Chromium asks: with the digest and the id of what it has, and dcz among the codings."""
+    unit, = manifest(two_versions)["units"]
+    new, old = [version["files"]["app.wasm"]["name"] for version in unit["versions"]]
+    first = two_versions.get("/" + old, [("Accept-Encoding", "gzip, deflate, br, zstd")])
+    assert 'match="/app.*.wasm"' in first.get("Use-As-Dictionary")
+    dictionary = decode(first.get("Content-Encoding"), first.body)
+    assert dictionary == content(two_versions, old)
+
+    # A file that was written a moment ago may still be changing, and is no dictionary until it has settled.
+    deadline = time.monotonic() + env.PATIENCE
+    while True:
+        answer = two_versions.get("/" + new, [("Accept-Encoding", "gzip, deflate, br, zstd, dcb, dcz"),
+                                              available(dictionary), ("Dictionary-ID", '"%s"' % old)])
+        if answer.get("Content-Encoding") == "dcz" or time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
+    assert answer.status == 200 and answer.get("Content-Encoding") == "dcz"
+    assert answer.get("Content-Type") == "application/wasm" and answer.get("Cache-Control") == IMMUTABLE
+    assert {"accept-encoding", "available-dictionary"} <= set(answer.tokens("Vary"))
+    delta = unit["versions"][0]["files"]["app.wasm"]["deltas"][0]["name"]
+    assert answer.body == content(two_versions, delta) and len(answer.body) < 500
+    done = subprocess.run(["zstd", "-dcq", "-D", os.path.join(two_versions.docroot, old)], input=answer.body, check=True,
+                          stdout=subprocess.PIPE)
+    assert done.stdout == content(two_versions, new)
+
+
+def test_a_browser_with_something_else_gets_the_whole(two_versions):
+    unit, = manifest(two_versions)["units"]
+    new, old = [version["files"]["app.wasm"]["name"] for version in unit["versions"]]
+    answer = two_versions.get("/" + new, [("Accept-Encoding", "gzip, deflate, br, zstd, dcb, dcz"),
+                                          available(b"another"), ("Dictionary-ID", '"%s"' % old)])
+    assert answer.get("Content-Encoding") in ENDINGS
+    assert decode(answer.get("Content-Encoding"), answer.body) == content(two_versions, new)
