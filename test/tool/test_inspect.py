@@ -38,13 +38,13 @@ def test_json_says_all_of_it(tmp_path):
     assert said["abi"] == "cgi"
     assert said["version"] is None
     assert set(said["features"]) == {"bulk-memory", "sign-ext", "multivalue", "mutable-globals"}
-    assert said["memories"] == [{"min": 2, "max": 17}]
+    assert said["memories"] == [{"min": 2, "max": 17, "page": 65536}]
     assert said["imports"] == [
         {"kind": "func", "module": "wasi_snapshot_preview1", "name": "fd_write",
          "params": ["i32", "i32", "i32", "i32"], "results": ["i32"]},
         {"kind": "global", "module": "env", "name": "base", "type": "i64", "mutable": False}]
     assert said["exports"] == [
-        {"kind": "memory", "name": "memory", "min": 2, "max": 17},
+        {"kind": "memory", "name": "memory", "min": 2, "max": 17, "page": 65536},
         {"kind": "table", "name": "t", "type": "funcref", "min": 3, "max": None},
         {"kind": "global", "name": "g", "type": "f64", "mutable": True},
         {"kind": "func", "name": "_start", "params": [], "results": []},

@@ -411,7 +411,7 @@ TEST(killed_processes_leave_a_store_that_works)
         pid_t workers[WORKERS];
 
         for (int i = 0; i < WORKERS; i++) {
-            workers[i] = fork();
+            workers[i] = unit_fork();
             if (workers[i] == 0)
                 work(store, &done[i], (uint32_t)(round * 31 + i));
         }
@@ -464,7 +464,7 @@ TEST(every_state_in_which_one_can_die_is_mended)
 
         CASE("way %d", how);
         memcpy(store, copy, sizeof copy);
-        worker = fork();
+        worker = unit_fork();
         if (worker == 0) {
             pthread_mutex_lock(&s->lock);
             switch (how) {
@@ -496,7 +496,7 @@ TEST(every_state_in_which_one_can_die_is_mended)
 TEST(a_lock_that_nobody_gives_back_is_not_waited_for)
 {
     kv_store *store = open_store(KV_BYTES_MIN);
-    pid_t holder = fork();
+    pid_t holder = unit_fork();
     int status;
 
     if (holder == 0) {

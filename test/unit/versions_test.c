@@ -503,13 +503,13 @@ TEST(a_writer_that_is_killed_leaves_a_valid_state)
     CHECK_EQ_INT(put_version(&dir, "hello", 'x', hex, &fault), VERSIONS_OK);
     versions_close(&dir);
     for (int round = 0; round < 60; round++) {
-        pid_t writer = fork();
+        pid_t writer = unit_fork();
         int status;
 
         if (writer == 0)
             switch_for_ever();
         /* Two at a time, so that one waits for the lock that the other dies with. */
-        pid_t second = fork();
+        pid_t second = unit_fork();
         if (second == 0)
             switch_for_ever();
         usleep(1000 + (unsigned)round * 37 % 1500);
@@ -549,7 +549,7 @@ TEST(readers_see_one_state_or_the_next)
     REQUIRE(versions_begin(dir_path, sha256_hex, &dir, &fault) == VERSIONS_OK);
     CHECK_EQ_INT(put_version(&dir, "hello", 'x', hex, &fault), VERSIONS_OK);
     versions_close(&dir);
-    writer = fork();
+    writer = unit_fork();
     if (writer == 0)
         switch_for_ever();
     for (int i = 0; i < 800; i++)

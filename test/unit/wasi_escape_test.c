@@ -271,7 +271,7 @@ static void play(tree *t, int in)
 
 static pid_t start_playing(tree *t, int in)
 {
-    pid_t pid = fork();
+    pid_t pid = unit_fork();
 
     if (pid == 0) {
         play(t, in);
