@@ -3,6 +3,7 @@
  * die. layers: kv
  */
 #include "unit.h"
+#include "unit_fork.h"
 #include "kv_impl.h"
 
 #include <signal.h>

@@ -18,9 +18,6 @@
 #ifndef UNIT_H
 #define UNIT_H
 
-#include <sys/types.h>
-#include <stdlib.h>
-#include <unistd.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -140,19 +137,6 @@ __attribute__((unused)) static bool unit_eq_mem(const void *a, size_t a_size, co
     if (a_size != b_size)
         unit_fail(file, line, "%s: %zu bytes are not %zu bytes", text, a_size, b_size);
     return a_size == b_size;
-}
-
-/* fork(), or the end of the program: a kill() of the -1 that a failed one returns would go to every
- * process of the machine. */
-__attribute__((unused)) static pid_t unit_fork(void)
-{
-    pid_t pid = fork();
-
-    if (pid < 0) {
-        perror("fork");
-        exit(1);
-    }
-    return pid;
 }
 
 /* The checks. Each is an expression that tells whether it held. */

@@ -3,6 +3,7 @@
  * layers: versions delivery
  */
 #include "unit.h"
+#include "unit_fork.h"
 #include "sha256.h"
 #include "versions.h"
 

@@ -15,6 +15,7 @@
  * modes or times. Everything happens twice, with openat2() and with the walk.
  */
 #include "wasi_tree.h"
+#include "unit_fork.h"
 
 #include <dirent.h>
 #include <signal.h>
