@@ -553,23 +553,15 @@ static const char *plugin_dir_parse(void *slot, const struct setting_input *in)
     return NULL;
 }
 
-#define TYPE(name, syntax_text, merge_rule)                                                        \
-    const struct setting_type setting_type_##name = {                                              \
-        .syntax = syntax_text,                                                                     \
-        .size = sizeof(setting_##name##_t),                                                        \
-        .parse = name##_parse,                                                                     \
-        .merge = setting_merge_##merge_rule,                                                       \
-    }
-
-TYPE(module, "PATH [sha256:HEX]", override);
-TYPE(abi, "auto|cgi|http-wasm", override);
-TYPE(grants, "CAPABILITY ...", override);
-TYPE(on_error, "closed|open|STATUS", override);
-TYPE(handler, "NAME|./FILE.wasm|none", override);
-TYPE(filter, "NAME ...|none", filter);
-TYPE(config, "STRING|@FILE", override);
-TYPE(reuse, "request|N", override);
-TYPE(engine, "auto|interpreter|compiler", override);
-TYPE(plugin_dir, "DIR|none", override);
-TYPE(user_plugins, "Off|On [native]", override);
-TYPE(memory_total, "SIZE|Off", override);
+SETTING_TYPE(module, "PATH [sha256:HEX]", override);
+SETTING_TYPE(abi, "auto|cgi|http-wasm", override);
+SETTING_TYPE(grants, "CAPABILITY ...", override);
+SETTING_TYPE(on_error, "closed|open|STATUS", override);
+SETTING_TYPE(handler, "NAME|./FILE.wasm|none", override);
+SETTING_TYPE(filter, "NAME ...|none", filter);
+SETTING_TYPE(config, "STRING|@FILE", override);
+SETTING_TYPE(reuse, "request|N", override);
+SETTING_TYPE(engine, "auto|interpreter|compiler", override);
+SETTING_TYPE(plugin_dir, "DIR|none", override);
+SETTING_TYPE(user_plugins, "Off|On [native]", override);
+SETTING_TYPE(memory_total, "SIZE|Off", override);

@@ -215,20 +215,12 @@ static const char *count_limit_or_off_parse(void *slot, const struct setting_inp
 }
 
 /* The rows that the header declares. */
-#define TYPE(name, syntax_text, merge_rule)                                                        \
-    const struct setting_type setting_type_##name = {                                              \
-        .syntax = syntax_text,                                                                     \
-        .size = sizeof(setting_##name##_t),                                                        \
-        .parse = name##_parse,                                                                     \
-        .merge = setting_merge_##merge_rule,                                                       \
-    }
-
-TYPE(flag, "On|Off", override);
-TYPE(suffixes, ".SUFFIX ...", override);
-TYPE(codings, "CODING ...|none", override);
-TYPE(pattern, "REGEX|Auto|Off", override);
-TYPE(store, "DIR [SIZE]", override);
-TYPE(size_limit, "SIZE", limit);
-TYPE(time_limit, "MS", limit);
-TYPE(count_limit, "N", limit);
-TYPE(count_limit_or_off, "N|Off", limit);
+SETTING_TYPE(flag, "On|Off", override);
+SETTING_TYPE(suffixes, ".SUFFIX ...", override);
+SETTING_TYPE(codings, "CODING ...|none", override);
+SETTING_TYPE(pattern, "REGEX|Auto|Off", override);
+SETTING_TYPE(store, "DIR [SIZE]", override);
+SETTING_TYPE(size_limit, "SIZE", limit);
+SETTING_TYPE(time_limit, "MS", limit);
+SETTING_TYPE(count_limit, "N", limit);
+SETTING_TYPE(count_limit_or_off, "N|Off", limit);

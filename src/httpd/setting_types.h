@@ -149,4 +149,14 @@ int64_t setting_limit_value(const struct setting_limit *limit,
 int setting_pattern_match(const struct setting_pattern *pattern, apr_pool_t *pool,
                           const char *name);
 
+/* Defines the row of a type that is declared above or in plugin_settings.h: it parses with
+ * NAME_parse() and merges with setting_merge_RULE(). */
+#define SETTING_TYPE(name, syntax_text, merge_rule)                                                \
+    const struct setting_type setting_type_##name = {                                              \
+        .syntax = syntax_text,                                                                     \
+        .size = sizeof(setting_##name##_t),                                                        \
+        .parse = name##_parse,                                                                     \
+        .merge = setting_merge_##merge_rule,                                                       \
+    }
+
 #endif

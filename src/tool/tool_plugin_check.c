@@ -15,6 +15,7 @@
 #include "inspect_version.h"
 #include "tool_kv.h"
 #include "tool_plugin_http.h"
+#include "tool_world.h"
 #include "wasi.h"
 
 #include <stdarg.h>
@@ -22,8 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
-#include <time.h>
 
 enum { HEAD_BYTES = 65536, ANSWER_BYTES = 64 << 20 };
 
@@ -139,31 +138,6 @@ static void drop_log(void *baton, exchange_level level, const char *text, size_t
     (void)length;
 }
 
-static uint64_t read_clock(void *baton, unsigned clock_id)
-{
-    struct timespec now = {0};
-
-    (void)baton;
-    clock_gettime(clock_id == 0 ? CLOCK_REALTIME : CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static wasm_status fill_random(void *baton, void *buffer, size_t size)
-{
-    uint8_t *bytes = buffer;
-
-    (void)baton;
-    while (size > 0) {
-        ssize_t got = getrandom(bytes, size, 0);
-
-        if (got <= 0)
-            return WASM_E_SYSTEM;
-        bytes += got;
-        size -= (size_t)got;
-    }
-    return WASM_OK;
-}
-
 /* ---- cgi ------------------------------------------------------------------------------------- */
 
 static const char *const request[] = {"GATEWAY_INTERFACE=CGI/1.1",
@@ -276,8 +250,8 @@ static bool sandbox_open(sandbox *s, plugin_candidate *c, const plugin_trial *tr
                           .read_body = read_nothing,
                           .write_output = take_output,
                           .log = drop_log,
-                          .clock = read_clock,
-                          .random = fill_random,
+                          .clock = tool_read_clock,
+                          .random = tool_fill_random,
                           .kv = &kv_store_exchange,
                           .kv_baton = tool_kv_open()};
     s->kv = (kv_guest){.exchange = &s->world, .grants = s->given.bits};

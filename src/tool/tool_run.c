@@ -16,6 +16,7 @@
 #include "run_value.h"
 #include "tool_file.h"
 #include "tool_kv.h"
+#include "tool_world.h"
 #include "engine.h"
 #include "host.h"
 #include "wasi.h"
@@ -24,8 +25,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 typedef struct run {
@@ -93,33 +92,6 @@ static void write_log(void *baton, exchange_level level, const char *text, size_
     (void)baton;
     if (level <= EXCHANGE_LOG_WARN)
         run_complain("%.*s", (int)length, text);
-}
-
-static uint64_t read_clock(void *baton, unsigned clock_id)
-{
-    struct timespec now = {0};
-
-    (void)baton;
-    clock_gettime(clock_id == 0 ? CLOCK_REALTIME : CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static wasm_status fill_random(void *baton, void *buffer, size_t size)
-{
-    uint8_t *bytes = buffer;
-
-    (void)baton;
-    while (size > 0) {
-        ssize_t got = getrandom(bytes, size, 0);
-
-        if (got < 0 && errno != EINTR)
-            return WASM_E_HOST_FAILURE;
-        if (got > 0) {
-            bytes += got;
-            size -= (size_t)got;
-        }
-    }
-    return WASM_OK;
 }
 
 /* ---- running ------------------------------------------------------------------------------ */
@@ -302,8 +274,8 @@ static int execute(run *r)
                             .write_output = write_stdout,
                             .write_error = write_stderr,
                             .log = write_log,
-                            .clock = read_clock,
-                            .random = fill_random,
+                            .clock = tool_read_clock,
+                            .random = tool_fill_random,
                             .kv = &kv_store_exchange,
                             .kv_baton = r->kv};
     const grants given = {.bits = GRANT_LOG | GRANT_CLOCK | GRANT_RANDOM | GRANT_KV,
