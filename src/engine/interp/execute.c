@@ -4,17 +4,20 @@
  * How:     A handler reads its fields from pc[1] on, does its work, moves pc behind itself and
  *          jumps to the address in the next word: each handler has an indirect jump of its own,
  *          which is what the machine's branch prediction wants. The handlers are in
- *          execute_handlers.inc.h; what is here is the dispatch layer under them, in two styles:
- *          gcc    one function, handlers are labels, the jump is a computed goto.
- *          clang  a function for each handler, the jump is a call in tail position that the
- *                 compiler guarantees (`musttail`). It takes minutes over a computed goto with as
- *                 many targets, and its code for this one is good.
+ *          execute_handlers.inc.h; what is here is the dispatch layer under them, in three styles:
+ *          LABELS      one function, handlers are labels, the jump is a computed goto. For gcc.
+ *          TAIL_CALLS  a function for each handler, the jump is a call in tail position that the
+ *                      compiler guarantees (`musttail`). For clang, which takes minutes over a
+ *                      computed goto with as many targets; its code for this one is good.
+ *          RETURNS     a function for each handler, which hands the next one to a loop that calls
+ *                      it. For compilers with neither, and for gcc's sanitizers, which take hours
+ *                      over one function with all handlers. Two to three times as slow.
  *
  *          What is hot lives in registers: pc, fp, the base and length of memory 0, and the
  *          accumulators `acc` (i32, i64, references), `acc_f32`, `acc_f64` and `acc_v128`. Every
- * instruction with a result leaves it in the accumulator of its class, whether it writes a slot or
- *          not; only moves (COPY, CONST) and instructions without a result leave the accumulators
- *          alone.
+ *          instruction with a result leaves it in the accumulator of its class, whether it writes a
+ *          slot or not; only moves (COPY, CONST) and instructions without a result leave the
+ *          accumulators alone.
  *
  * Inputs:  Validated and translated code; nothing is checked twice, and no handler can be reached
  *          with operands of other types. Checks made here are those of the specification's traps.
@@ -82,12 +85,19 @@ static inline const icode *code_in(uint64_t slot)
 
 /* ---- the dispatch layer ---------------------------------------------------------------------- */
 
-#define EXECUTE_TAIL_CALLS 0
+#define LABELS     1
+#define TAIL_CALLS 2
+#define RETURNS    3
+
 #if defined(__clang__) && defined(__has_attribute)
 #if __has_attribute(musttail)
-#undef EXECUTE_TAIL_CALLS
-#define EXECUTE_TAIL_CALLS 1
+#define EXECUTE_STYLE TAIL_CALLS
 #endif
+#elif defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define EXECUTE_STYLE LABELS
+#endif
+#ifndef EXECUTE_STYLE
+#define EXECUTE_STYLE RETURNS
 #endif
 
 #define NEXT(words)                                                                                \
@@ -105,7 +115,7 @@ static inline const icode *code_in(uint64_t slot)
 #define LEAVE()                                                                                    \
     do {                                                                                           \
         m->store->depth = m->depth;                                                                \
-        return WASM_OK;                                                                            \
+        FINISH(WASM_OK);                                                                           \
     } while (0)
 /* Before anything that may collect. */
 #define PUBLISH()                                                                                  \
@@ -128,20 +138,58 @@ static inline const icode *code_in(uint64_t slot)
     SHARED(CALL_OUT)                                                                               \
     SHARED(CALL_FAR) SHARED(TAIL_CALL_ANY) SHARED(TAIL_CALL_OUT) SHARED(CATCH) SHARED(POLLED)
 
-#if EXECUTE_TAIL_CALLS
+#if EXECUTE_STYLE != LABELS
 
 #define PARAMETERS                                                                                 \
     const icode *pc, uint64_t *fp, uint8_t *base, uint64_t length, uint64_t acc, machine *m,       \
         double acc_f64, float acc_f32, v128 acc_v128
-typedef wasm_status (*handler_fn)(PARAMETERS);
 
+#if EXECUTE_STYLE == TAIL_CALLS
+typedef wasm_status (*handler_fn)(PARAMETERS);
 #define HANDLER(name) static wasm_status H_##name(PARAMETERS)
 #define JUMP(function)                                                                             \
     __attribute__((musttail)) return (function)(pc, fp, base, length, acc, m, acc_f64, acc_f32,    \
                                                 acc_v128)
-#define DISPATCH()   JUMP((handler_fn)(uintptr_t)pc->handler)
-#define GO(name)     JUMP(H_##name)
-#define STOP(status) return stop(m, m->instance, fp, pc, (status))
+#define DISPATCH()     JUMP((handler_fn)(uintptr_t)pc->handler)
+#define GO(name)       JUMP(H_##name)
+#define FINISH(status) return (status)
+/* Handlers have the parameters whether they want them or not. */
+#pragma clang diagnostic ignored "-Wunused-parameter"
+
+#else
+/* What the loop keeps from one handler to the next: the PARAMETERS, and how it ended. */
+typedef struct registers {
+    const icode *pc;
+    uint64_t *fp;
+    uint8_t *base;
+    uint64_t length;
+    uint64_t acc;
+    machine *m;
+    double acc_f64;
+    float acc_f32;
+    v128 acc_v128;
+    wasm_status status;
+} registers;
+
+/* Returns the next handler, or NULL at the end. */
+typedef const void *(*handler_fn)(PARAMETERS, registers *next);
+#define HANDLER(name) static const void *H_##name(PARAMETERS, registers *next)
+#define JUMP(function)                                                                             \
+    do {                                                                                           \
+        *next = (registers){pc, fp, base, length, acc, m, acc_f64, acc_f32, acc_v128, WASM_OK};    \
+        return (function);                                                                         \
+    } while (0)
+#define DISPATCH() JUMP(pc->handler)
+#define GO(name)   JUMP((const void *)H_##name)
+#define FINISH(reason)                                                                             \
+    do {                                                                                           \
+        next->status = (reason);                                                                   \
+        return NULL;                                                                               \
+    } while (0)
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#endif
+
+#define STOP(status) FINISH(stop(m, m->instance, fp, pc, (status)))
 
 #define EACH(id, form, text, layout, class) HANDLER(id##_##form);
 #define EACH_PLAIN(id, text, layout)        HANDLER(id);
@@ -160,8 +208,6 @@ static const icode exit_stub[ICODE_CALL_WORDS + 1] = {[ICODE_CALL_WORDS] = {(con
 static const icode far_stub[ICODE_CALL_WORDS + 1] = {
     [ICODE_CALL_WORDS] = {(const void *)H_FAR_RETURN}};
 
-/* Handlers have the parameters whether they want them or not. */
-#pragma clang diagnostic ignored "-Wunused-parameter"
 #include "execute_handlers.inc.h"
 #include "execute_vector.inc.h"
 
@@ -172,7 +218,16 @@ static wasm_status start(machine *m, const icode *pc, uint64_t *fp, uint32_t ret
 
     fp[return_slot] = slot_of(exit_stub);
     RELOAD();
+#if EXECUTE_STYLE == TAIL_CALLS
     return ((handler_fn)(uintptr_t)pc->handler)(pc, fp, base, length, 0, m, 0, 0, (v128){0});
+#else
+    registers r = {.pc = pc, .fp = fp, .base = base, .length = length, .m = m};
+
+    for (const void *handler = pc->handler; handler != NULL;)
+        handler = ((handler_fn)(uintptr_t)handler)(r.pc, r.fp, r.base, r.length, r.acc, r.m,
+                                                   r.acc_f64, r.acc_f32, r.acc_v128, &r);
+    return r.status;
+#endif
 }
 
 const void *const *interp_handlers(void)
@@ -186,9 +241,10 @@ const void *const *interp_handlers(void)
     __attribute__((optimize("no-gcse", "no-crossjumping", "no-tree-tail-merge",                    \
                             "no-tree-loop-distribute-patterns", "align-labels=32")))
 
-#define HANDLER(name) L_##name:
-#define DISPATCH()    goto * pc->handler
-#define GO(name)      goto L_##name
+#define HANDLER(name)  L_##name:
+#define DISPATCH()     goto * pc->handler
+#define GO(name)       goto L_##name
+#define FINISH(status) return (status)
 #define STOP(reason)                                                                               \
     do {                                                                                           \
         status = (reason);                                                                         \
