@@ -60,6 +60,8 @@ struct wasm_tag {
 /* A funcref is the address of one of these. */
 struct wasm_func {
     const void *code;          /* the tier's entry for this function; NULL for host functions */
+    const void *native;        /* compiled code, or the thunk that calls this function from such;
+                                  NULL: its instance has no compiled code, or it is the host's */
     wasm_instance *instance;   /* whose function this is; NULL for a host function by itself */
     const module_type *type;   /* of its module, or made for a host function by itself */
     const wasm_module *module; /* that of the type; NULL: a host function by itself */
@@ -78,7 +80,8 @@ struct wasm_instance {
     wasm_tag **tags;
     wasm_store *store;
     const wasm_module *module;
-    wasm_func *own_funcs; /* func_count - func_import_count of them */
+    const void *const *helpers; /* that compiled code calls; NULL: there is none */
+    wasm_func *own_funcs;       /* func_count - func_import_count of them */
     wasm_global *own_globals;
     uint8_t *data_dropped; /* one byte a segment; NULL: the module has no passive segment. Active
                               segments count as dropped from the moment that code can run */
@@ -111,6 +114,14 @@ struct wasm_root {
     wasm_root *previous, *next;
 };
 
+/* Where compiled code and C meet (compile/native.h). */
+typedef struct store_native {
+    void *host_sp;      /* the thread's stack where the innermost compiled code was entered */
+    void *sp, *fp;      /* of compiled code that called out last */
+    uintptr_t limit;    /* no frame of compiled code may reach below it */
+    uint64_t result[2]; /* of helpers that have more to say than a status */
+} store_native;
+
 /* store->poll: zero in the common case, so that a tier's check at function entries and loop headers
  * is one load and one branch for deadline, interruption and fuel together. With INTERRUPT, the
  * reason (a wasm_status) stands in the bits from STORE_POLL_REASON on: one word, so that flag and
@@ -126,6 +137,7 @@ struct wasm_store {
     uint64_t *stack_top;   /* first free slot for a call that enters from the host: a tier sets it
                               behind its frame before it calls a host function */
     uint32_t host_nesting; /* wasm_call active now */
+    store_native native;
     wasm_limits limits;
     quota quota;
     arena arena;                       /* instances and what belongs to them */

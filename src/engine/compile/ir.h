@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ir.h — the compiler's intermediate representation: a function in SSA form, portable.
+ *
+ * Why:     Between WebAssembly's stack and a machine's registers everything is said in one
+ * language: build_*.c writes it from the validated stream, pass_*.c improve it, alloc.c gives its
+ *          values places, and one emitter for each architecture (x64_*.c) writes machine code.
+ *
+ * How:     A function is blocks of instructions. An instruction is a record in one array, named by
+ *          its index, an `ir_ref`; if it has a value, that is the value's name too. Record 0 is
+ *          nobody's: 0 says "none". Blocks are named by index as well; block 0 is the entry, has no
+ *          predecessor and begins with the parameters.
+ *
+ *          What computes without looking at anything but its operands (arithmetic, comparisons,
+ *          conversions, vectors) and what accesses memory bears the name that WebAssembly gives it:
+ *          an `isa_op`, with the operands in the order of its signature. All else is a row of
+ *          ir_ops.def. Instructions that a row of opcodes.def marks ISA_TRAPS trap by themselves
+ *          (a division by zero, a truncation that does not fit), with the Wasm offset `at`.
+ *
+ * Rules:   1. Operands dominate their users; a phi has one operand for each predecessor of its
+ *             block, in the order of ir_block.preds. Phis stand first in their block.
+ *          2. A block ends with exactly one terminator (BR, BR_IF, BR_TABLE, RETURN, TRAP), and
+ *             has none before its end. No edge goes from a block with several successors to one
+ *             with several predecessors (ir_split_edges() sees to it), so that moves for phis have
+ *             a place: the end of the predecessor.
+ *          3. The upper half of the register with an I32 is zero, always: machine code that makes
+ *             an I32 clears it, and may rely on it when an I32 becomes an address or an I64.
+ *             References are I64: the address of a wasm_func, 0 for null.
+ *          4. Effects happen in the order of the instructions in a block. Without effects: see
+ *             ir_effects().
+ *
+ * Memory:  Everything is in the function's arena; ir_reset() empties it for the next one.
+ * Threads: one function belongs to one thread.
+ */
+#ifndef WASMSERVE_IR_H
+#define WASMSERVE_IR_H
+
+#include "arena.h"
+#include "isa.h"
+
+typedef uint32_t ir_ref;
+
+typedef enum ir_type { IR_VOID, IR_I32, IR_I64, IR_F32, IR_F64, IR_V128, IR_TYPES } ir_type;
+
+/* isa_op first; both in one 16-bit space. */
+typedef enum ir_op {
+    IR_FIRST = OP_COUNT,
+#define IR(id, text, arguments, effects) IR_##id,
+#include "ir_ops.def"
+#undef IR
+    IR_COUNT
+} ir_op;
+
+typedef struct ir_instr {
+    uint16_t op;    /* isa_op or ir_op */
+    uint8_t type;   /* ir_type of its value */
+    uint8_t flags;  /* ir_flags */
+    uint32_t at;    /* offset of the Wasm instruction in the module's file: for traps and frames */
+    ir_ref arg[3];  /* operands; 0 where it has fewer */
+    uint32_t extra; /* index into ir_func.extra: what a row of ir_ops.def says */
+    union {
+        uint64_t imm; /* constant bits; memarg offset; lane; what a row of ir_ops.def says */
+        double f64;
+    };
+    ir_ref previous, next; /* in its block; 0 at the ends */
+    uint32_t block;
+    uint32_t uses; /* of its value by operands that live; kept by ir_count_uses() */
+} ir_instr;
+
+typedef enum ir_flags {
+    /* Loads and stores: */
+    IR_GUARDED = 1,  /* out of bounds is the guard pages' business: the access itself is a site */
+    IR_CONSTANT = 2, /* PEEK: what is there does not change while the function runs */
+    /* Terminators and TRAP_IF: */
+    IR_UNLIKELY = 4, /* BR_IF: the first target; its block goes out of the way */
+    /* Free for the emitter's selection: */
+    IR_FOLDED = 16, /* done by its only user: no code, no place */
+    IR_SCRATCH_1 = 32,
+    IR_SCRATCH_2 = 64
+} ir_flags;
+
+typedef struct ir_block {
+    ir_ref first, last;
+    uint32_t *preds; /* blocks; as often as there are edges */
+    uint32_t pred_count, pred_capacity;
+    uint32_t succ[2];    /* BR: one, BR_IF: taken if not zero, else; BR_TABLE: see its row */
+    uint8_t succ_count;  /* of succ[] */
+    bool is_loop_header; /* its back edges come from blocks that it dominates */
+    bool is_cold;
+    uint32_t loop_depth; /* filled by ir_analyse(), as all below */
+    uint32_t loop;       /* header of the innermost loop around it; 0: none */
+    uint32_t dominator;  /* immediate; of the entry: itself */
+    uint32_t order;      /* its place in ir_func.order; UINT32_MAX: cannot be reached */
+} ir_block;
+
+typedef struct ir_func {
+    arena *arena;
+    ir_instr *instrs;
+    uint32_t instr_count, instr_capacity;
+    ir_block *blocks;
+    uint32_t block_count, block_capacity;
+    uint32_t *extra; /* lists; a list begins with its length. [0] is nobody's */
+    uint32_t extra_count, extra_capacity;
+    uint32_t *order; /* blocks in reverse postorder, loops contiguous, cold ones last: the order of
+                        the code. Filled by ir_analyse() */
+    uint32_t order_count;
+    uint32_t index; /* of the function in the module; for thunks, whose they are */
+    const wasm_functype *type;
+    bool has_calls;     /* to anything */
+    uint32_t outgoing;  /* bytes below the frame for arguments and results of calls */
+    wasm_status status; /* QUOTA once an allocation failed: appending then does nothing */
+} ir_func;
+
+/* Empties it. `arena` gives it memory and is the caller's, who empties it as well. */
+void ir_reset(ir_func *f, arena *arena);
+
+/* ---- writing. Out of memory: f->status, and 0 is returned, which all take ---------------------
+ */
+
+uint32_t ir_block_new(ir_func *f);
+/* At the end of the block. */
+ir_ref ir_append(ir_func *f, uint32_t block, unsigned op, ir_type type, ir_ref a, ir_ref b,
+                 ir_ref c, uint64_t imm, uint32_t at);
+/* Before the instruction `where`. */
+ir_ref ir_insert(ir_func *f, ir_ref where, unsigned op, ir_type type, ir_ref a, ir_ref b, ir_ref c,
+                 uint64_t imm, uint32_t at);
+void ir_remove(ir_func *f, ir_ref ref); /* out of its block; nobody may use it any more */
+/* Moves it before `where`, of whatever block. */
+void ir_move(ir_func *f, ir_ref ref, ir_ref where);
+/* `ref` becomes another way to say `value`: users find it through ir_resolve() until
+ * ir_settle() has replaced it everywhere. It is taken out of its block. */
+void ir_replace(ir_func *f, ir_ref ref, ir_ref value);
+ir_ref ir_resolve(const ir_func *f, ir_ref ref);
+void ir_settle(ir_func *f);
+/* A list of `count` words, all 0; its index for ir_instr.extra. */
+uint32_t ir_list(ir_func *f, uint32_t count);
+static inline uint32_t ir_list_count(const ir_func *f, uint32_t list)
+{
+    return f->extra[list];
+}
+static inline uint32_t *ir_list_items(const ir_func *f, uint32_t list)
+{
+    return &f->extra[list + 1];
+}
+/* An edge; the caller has given `from` its terminator. */
+void ir_edge(ir_func *f, uint32_t from, uint32_t to);
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+enum ir_effect {
+    IR_READS = 1,  /* memory, globals, tables: may not move across what writes */
+    IR_WRITES = 2, /* them, or anything that somebody else sees */
+    IR_TRAPS = 4,  /* may end the call */
+    IR_ENDS = 8,   /* a terminator */
+    IR_CALLS = 16, /* leaves no register as it was, but the pinned ones */
+    IR_PINNED = 32 /* stays where it is for another reason: phis, parameters, polls */
+};
+/* Of an op, of either kind. */
+unsigned ir_effects(unsigned op);
+/* "i32.add", "br_if": static storage. */
+const char *ir_text(unsigned op);
+/* Operands in arg[] that it has. */
+unsigned ir_arguments(unsigned op);
+ir_type ir_type_of(wasm_valtype type);
+
+/* Calls visit for each operand: arg[] and those in lists. It may change them. */
+#define IR_EACH_OPERAND(f, instr, operand)                                                         \
+    for (ir_operands it_ = ir_operands_of((f), (instr)); (operand = ir_operand_next(&it_)) != NULL;)
+typedef struct ir_operands {
+    ir_ref *fixed, *fixed_end, *list, *list_end;
+} ir_operands;
+ir_operands ir_operands_of(const ir_func *f, ir_instr *instr);
+static inline ir_ref *ir_operand_next(ir_operands *it)
+{
+    while (it->fixed < it->fixed_end) {
+        ir_ref *one = it->fixed++;
+        if (*one)
+            return one;
+    }
+    return it->list < it->list_end ? it->list++ : NULL;
+}
+
+/* Order, dominators, loops; drops blocks that cannot be reached and their edges (and the operands
+ * of phis for them). */
+void ir_analyse(ir_func *f);
+/* Rule 2. Call before ir_analyse(). */
+void ir_split_edges(ir_func *f);
+void ir_count_uses(ir_func *f);
+/* Whether the rules above hold; the first that does not, in words, into `why`. For tests and for
+ * builds with assertions. */
+bool ir_verify(const ir_func *f, char *why, size_t size);
+/* The function as text, a line an instruction; a test's and a person's view. */
+void ir_print(const ir_func *f, void (*line)(void *baton, const char *text), void *baton);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * target.h — what an architecture provides: from a function in SSA form to bytes of machine code.
+ *
+ * Everything above is portable. An architecture brings one `target`; alloc.c, which gives values
+ * registers, is shared and asks the target for its registers and constraints (alloc.h).
+ *
+ * Memory: a code_buffer grows by its quota; the caller releases it. Threads: the target is
+ * constant; buffer and function belong to one thread.
+ */
+#ifndef WASMSERVE_TARGET_H
+#define WASMSERVE_TARGET_H
+
+#include "ir.h"
+#include "native.h"
+
+typedef enum code_reloc_kind {
+    CODE_FUNC,    /* index: a function of the module: own code or its thunk */
+    CODE_OUTSIDE, /* index: a type's thunk for functions of elsewhere */
+    CODE_STUB     /* index: a code_stub */
+} code_reloc_kind;
+
+/* Code written by hand, once per image, at its beginning. */
+typedef enum code_stub {
+    STUB_ENTER,  /* a native_enter_fn */
+    STUB_HELPER, /* calls a helper on the thread's stack */
+    STUB_POLL,   /* the same for POLL, all registers preserved */
+    STUB_TRAP,   /* the gate of traps; also where a fault is sent */
+    STUB_COUNT
+} code_stub;
+
+/* Runs `wrapper` (an entry thunk) with (slots, code) for the instance, on the guest stack from
+ * `stack` (a multiple of 16) downwards. Returns WASM_OK, or the status of a trap. Keeps what the
+ * C convention demands. store->native.host_sp is saved and restored by it. */
+typedef wasm_status (*native_enter_fn)(wasm_instance *instance, const void *wrapper,
+                                       uint64_t *slots, const void *code, void *stack);
+
+typedef struct code_reloc {
+    uint32_t at; /* where a 32-bit displacement is, relative to its own end */
+    uint8_t kind;
+    uint32_t index;
+} code_reloc;
+
+typedef struct code_site {
+    uint32_t code;   /* offset in the buffer: see native.h */
+    uint32_t offset; /* in the Wasm file */
+} code_site;
+
+typedef struct code_buffer {
+    quota *quota;
+    uint8_t *bytes;
+    uint32_t length, capacity;
+    code_reloc *relocs;
+    uint32_t reloc_count, reloc_capacity;
+    code_site *sites; /* by rising code offset within a function */
+    uint32_t site_count, site_capacity;
+    uint32_t stubs[STUB_COUNT]; /* offsets, set by target.stubs */
+    wasm_status status;         /* QUOTA once an allocation failed; writing then does nothing */
+} code_buffer;
+
+void code_buffer_init(code_buffer *b, quota *quota);
+void code_buffer_release(code_buffer *b);
+void code_put(code_buffer *b, const void *bytes, uint32_t count);
+void code_align(code_buffer *b, uint32_t alignment, uint8_t fill);
+void code_add_reloc(code_buffer *b, uint32_t at, code_reloc_kind kind, uint32_t index);
+void code_add_site(code_buffer *b, uint32_t code, uint32_t offset);
+
+typedef struct target {
+    const char *name;
+    uint32_t features; /* of this processor, as far as code depends on them: for the cache's key */
+    bool (*available)(void); /* the processor has what all code needs */
+    bool (*has)(
+        unsigned op); /* whether it can emit this isa_op; functions with others are declined */
+    void (*stubs)(code_buffer *out);
+    /* Selection, register allocation, code: appends the function at an aligned place, whose offset
+     * it returns in *entry. The function is used up. Its status, and the buffer's, say what failed.
+     */
+    wasm_status (*emit)(ir_func *f, code_buffer *out, uint32_t *entry);
+} target;
+
+/* That of this machine, or NULL. */
+const target *target_here(void);
+extern const target target_x64;
+
+#endif
