@@ -71,9 +71,7 @@ typedef struct alloc_target {
         vector_scratch; /* never handed out: for moves between slots, and the emitter */
     /* Called for each instruction that is not folded, phi or param; *r is cleared before. */
     void (*request)(void *baton, const ir_func *f, ir_ref ref, alloc_request *r);
-    /* Where the function finds a parameter, CALLEE or RESULT: REG, or SLOT with the offset from the
-     * incoming (PARAM) or outgoing (RESULT) stack area, as ALLOC_SLOT places that alloc_outcome
-     * tells apart by `incoming` … see alloc_fixed. */
+    /* Where a PARAM, CALLEE or RESULT arrives: REG, or SLOT with ALLOC_ARRIVING. */
     alloc_place (*arrives)(void *baton, const ir_func *f, ir_ref ref);
     bool (*remakes)(void *baton, const ir_func *f, ir_ref ref);
     void *baton;
@@ -82,9 +80,8 @@ typedef struct alloc_target {
 bool alloc_more(const ir_func *f, alloc_request *r, uint32_t count);
 
 typedef struct alloc_move {
-    ir_ref
-        before; /* the instruction in front of which it is done; at a block's end: its terminator */
-    uint8_t type; /* ir_type */
+    ir_ref before; /* in front of this instruction; on an edge: in front of the terminator */
+    uint8_t type;  /* ir_type */
     alloc_place from, to;
 } alloc_move;
 
