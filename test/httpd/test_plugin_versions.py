@@ -380,6 +380,8 @@ def test_memory_does_not_grow_with_switches(make_httpd, guest):
         thread.join()
     same = set(sizes) & set(after)
     assert same
+    if env.sanitizer() != "":
+        return  # its quarantine keeps what is freed
     for pid in same:
         assert after[pid] - sizes[pid] < 8 << 10, "child %d grew from %d to %d KiB" % (pid, sizes[pid], after[pid])
 
