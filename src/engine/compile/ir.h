@@ -78,6 +78,19 @@ typedef enum ir_flags {
     IR_SCRATCH_2 = 64
 } ir_flags;
 
+/* What a PEEK or POKE touches, in extra above the width: classes do not overlap. Linear memory is
+ * none of them. ANY may be each. */
+typedef enum ir_alias {
+    IR_ALIAS_ANY,
+    IR_ALIAS_INSTANCE, /* the instance, its index spaces; functions */
+    IR_ALIAS_MEMORY,   /* base and length of a wasm_memory */
+    IR_ALIAS_TABLE,    /* elems and length of a wasm_table */
+    IR_ALIAS_ELEMENT,  /* what is in tables */
+    IR_ALIAS_GLOBAL,
+    IR_ALIAS_SLOT /* the guest stack's slots */
+} ir_alias;
+#define IR_ACCESS(width, alias) ((uint32_t)(width) | (uint32_t)(alias) << 8)
+
 typedef struct ir_block {
     ir_ref first, last;
     uint32_t *preds; /* blocks; as often as there are edges */
@@ -143,6 +156,10 @@ static inline uint32_t *ir_list_items(const ir_func *f, uint32_t list)
 }
 /* An edge; the caller has given `from` its terminator. */
 void ir_edge(ir_func *f, uint32_t from, uint32_t to);
+/* Takes one edge away, and the operands of phis for it; the terminator is the caller's. */
+void ir_drop_edge(ir_func *f, uint32_t from, uint32_t to);
+/* The blocks that a terminator names. */
+const uint32_t *ir_successors(const ir_func *f, uint32_t block, uint32_t *count);
 
 /* ---- reading --------------------------------------------------------------------------------- */
 

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ir.c — writing and reading functions in SSA form.
+ *
+ * Why:     Builder, passes, allocator and emitter share one way to touch instructions and edges.
+ * How:     Instructions are records in one array that doubles; a block threads its own through
+ *          previous and next. What is replaced becomes a `nop` whose arg[0] is the other name, so
+ *          that users find it without being known.
+ * Memory:  the function's arena; an array that grew leaves its old copy there until the arena is
+ *          emptied, at most as much again.
+ * Threads: those of the function.
+ */
+#include "ir.h"
+
+#include <string.h>
+
+static void fail(ir_func *f)
+{
+    if (f->status == WASM_OK)
+        f->status = WASM_E_QUOTA;
+}
+
+static bool grow(ir_func *f, void **array, uint32_t *capacity, uint64_t need, size_t size)
+{
+    uint64_t wanted = *capacity ? *capacity : 16;
+    void *larger;
+
+    if (need <= *capacity)
+        return true;
+    while (wanted < need)
+        wanted *= 2;
+    larger = wanted <= UINT32_MAX / 2 ? arena_alloc(f->arena, (size_t)wanted, size) : NULL;
+    if (!larger) {
+        fail(f);
+        return false;
+    }
+    if (*capacity)
+        memcpy(larger, *array, *capacity * size);
+    *array = larger;
+    *capacity = (uint32_t)wanted;
+    return true;
+}
+
+void ir_reset(ir_func *f, arena *memory)
+{
+    void *instrs = NULL, *extra = NULL;
+
+    *f = (ir_func){.arena = memory};
+    grow(f, &instrs, &f->instr_capacity, 64, sizeof *f->instrs);
+    grow(f, &extra, &f->extra_capacity, 64, sizeof *f->extra);
+    f->instrs = instrs;
+    f->extra = extra;
+    f->instr_count = f->extra_count = 1;
+}
+
+uint32_t ir_block_new(ir_func *f)
+{
+    void *blocks = f->blocks;
+
+    if (f->status != WASM_OK ||
+        !grow(f, &blocks, &f->block_capacity, (uint64_t)f->block_count + 1, sizeof *f->blocks))
+        return 0;
+    f->blocks = blocks;
+    f->blocks[f->block_count] = (ir_block){.order = UINT32_MAX};
+    return f->block_count++;
+}
+
+static ir_ref instr_new(ir_func *f, unsigned op, ir_type type, const ir_ref arg[3], uint64_t imm,
+                        uint32_t at)
+{
+    void *instrs = f->instrs;
+
+    if (f->status != WASM_OK ||
+        !grow(f, &instrs, &f->instr_capacity, (uint64_t)f->instr_count + 1, sizeof *f->instrs))
+        return 0;
+    f->instrs = instrs;
+    f->instrs[f->instr_count] = (ir_instr){.op = (uint16_t)op,
+                                           .type = (uint8_t)type,
+                                           .at = at,
+                                           .arg = {arg[0], arg[1], arg[2]},
+                                           .imm = imm};
+    return f->instr_count++;
+}
+
+/* Between `previous` and `next`, either of which may be 0. */
+static void link_in(ir_func *f, uint32_t block, ir_ref ref, ir_ref previous, ir_ref next)
+{
+    ir_instr *i = &f->instrs[ref];
+    ir_block *b = &f->blocks[block];
+
+    i->block = block;
+    i->previous = previous;
+    i->next = next;
+    if (previous)
+        f->instrs[previous].next = ref;
+    else
+        b->first = ref;
+    if (next)
+        f->instrs[next].previous = ref;
+    else
+        b->last = ref;
+}
+
+static void unlink_from(ir_func *f, ir_ref ref)
+{
+    ir_instr *i = &f->instrs[ref];
+    ir_block *b = &f->blocks[i->block];
+
+    if (i->previous)
+        f->instrs[i->previous].next = i->next;
+    else
+        b->first = i->next;
+    if (i->next)
+        f->instrs[i->next].previous = i->previous;
+    else
+        b->last = i->previous;
+    i->previous = i->next = 0;
+}
+
+ir_ref ir_append(ir_func *f, uint32_t block, unsigned op, ir_type type, ir_ref a, ir_ref b,
+                 ir_ref c, uint64_t imm, uint32_t at)
+{
+    ir_ref ref = instr_new(f, op, type, (const ir_ref[]){a, b, c}, imm, at);
+
+    if (ref)
+        link_in(f, block, ref, f->blocks[block].last, 0);
+    return ref;
+}
+
+ir_ref ir_insert(ir_func *f, ir_ref where, unsigned op, ir_type type, ir_ref a, ir_ref b, ir_ref c,
+                 uint64_t imm, uint32_t at)
+{
+    ir_ref ref = instr_new(f, op, type, (const ir_ref[]){a, b, c}, imm, at);
+
+    if (ref)
+        link_in(f, f->instrs[where].block, ref, f->instrs[where].previous, where);
+    return ref;
+}
+
+void ir_remove(ir_func *f, ir_ref ref)
+{
+    if (!ref)
+        return;
+    unlink_from(f, ref);
+    f->instrs[ref].op = OP_NOP;
+    memset(f->instrs[ref].arg, 0, sizeof f->instrs[ref].arg);
+}
+
+void ir_move(ir_func *f, ir_ref ref, ir_ref where)
+{
+    if (!ref || !where || ref == where)
+        return;
+    unlink_from(f, ref);
+    link_in(f, f->instrs[where].block, ref, f->instrs[where].previous, where);
+}
+
+void ir_replace(ir_func *f, ir_ref ref, ir_ref value)
+{
+    if (!ref || !value)
+        return;
+    ir_remove(f, ref);
+    f->instrs[ref].arg[0] = value;
+}
+
+ir_ref ir_resolve(const ir_func *f, ir_ref ref)
+{
+    ir_ref end = ref;
+
+    while (f->instrs[end].op == OP_NOP && f->instrs[end].arg[0])
+        end = f->instrs[end].arg[0];
+    while (ref != end) { /* the next search is short */
+        ir_ref next = f->instrs[ref].arg[0];
+
+        f->instrs[ref].arg[0] = end;
+        ref = next;
+    }
+    return end;
+}
+
+void ir_settle(ir_func *f)
+{
+    for (uint32_t b = 0; b < f->block_count; b++) {
+        for (ir_ref r = f->blocks[b].first; r; r = f->instrs[r].next) {
+            ir_ref *operand;
+
+            IR_EACH_OPERAND(f, &f->instrs[r], operand)
+            *operand = ir_resolve(f, *operand);
+        }
+    }
+}
+
+uint32_t ir_list(ir_func *f, uint32_t count)
+{
+    void *extra = f->extra;
+    uint32_t list = f->extra_count;
+
+    if (f->status != WASM_OK || !grow(f, &extra, &f->extra_capacity,
+                                      (uint64_t)f->extra_count + count + 1, sizeof *f->extra))
+        return 0;
+    f->extra = extra;
+    f->extra[list] = count;
+    memset(&f->extra[list + 1], 0, count * sizeof *f->extra);
+    f->extra_count += count + 1;
+    return list;
+}
+
+void ir_edge(ir_func *f, uint32_t from, uint32_t to)
+{
+    ir_block *b;
+    void *preds;
+
+    if (f->status != WASM_OK)
+        return;
+    b = &f->blocks[to];
+    preds = b->preds;
+    if (!grow(f, &preds, &b->pred_capacity, (uint64_t)b->pred_count + 1, sizeof *b->preds))
+        return;
+    b->preds = preds;
+    b->preds[b->pred_count++] = from;
+}
+
+/* Takes the pred at `index` away. */
+static void drop_pred(ir_func *f, uint32_t to, uint32_t index)
+{
+    ir_block *b = &f->blocks[to];
+
+    for (ir_ref r = b->first; r && f->instrs[r].op == IR_PHI; r = f->instrs[r].next) {
+        uint32_t list = f->instrs[r].extra, count = ir_list_count(f, list);
+        uint32_t *items = ir_list_items(f, list);
+
+        memmove(items + index, items + index + 1, (count - index - 1) * sizeof *items);
+        f->extra[list] = count - 1;
+    }
+    memmove(b->preds + index, b->preds + index + 1, (b->pred_count - index - 1) * sizeof *b->preds);
+    b->pred_count--;
+}
+
+void ir_drop_edge(ir_func *f, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = 0; i < f->blocks[to].pred_count; i++) {
+        if (f->blocks[to].preds[i] == from) {
+            drop_pred(f, to, i);
+            return;
+        }
+    }
+}
+
+const uint32_t *ir_successors(const ir_func *f, uint32_t block, uint32_t *count)
+{
+    const ir_block *b = &f->blocks[block];
+
+    if (b->last && f->instrs[b->last].op == IR_BR_TABLE) {
+        *count = ir_list_count(f, f->instrs[b->last].extra);
+        return ir_list_items(f, f->instrs[b->last].extra);
+    }
+    *count = b->succ_count;
+    return b->succ;
+}
+
+/* ---- what an op is --------------------------------------------------------------------------- */
+
+static const struct ir_row {
+    const char *text;
+    uint8_t arguments, effects;
+} rows[IR_COUNT - IR_FIRST + 1] = {
+#define IR(id, text, arguments, effects) [IR_##id - IR_FIRST] = {text, arguments, effects},
+#include "ir_ops.def"
+#undef IR
+};
+
+unsigned ir_effects(unsigned op)
+{
+    unsigned flags;
+
+    if (op >= IR_FIRST)
+        return rows[op - IR_FIRST].effects;
+    flags = isa_describe((isa_op)op)->flags;
+    return ((flags & ISA_LOAD) ? IR_READS : 0u) | ((flags & ISA_STORE) ? IR_WRITES : 0u) |
+           ((flags & ISA_TRAPS) ? IR_TRAPS : 0u);
+}
+
+const char *ir_text(unsigned op)
+{
+    return op < IR_FIRST ? isa_text((isa_op)op) : op < IR_COUNT ? rows[op - IR_FIRST].text : "?";
+}
+
+unsigned ir_arguments(unsigned op)
+{
+    const isa_row *row;
+
+    if (op >= IR_FIRST)
+        return rows[op - IR_FIRST].arguments;
+    if (op == OP_SELECT)
+        return 3;
+    row = isa_describe((isa_op)op);
+    return row->sig[0] == '*'
+               ? 0
+               : (unsigned)strcspn(row->sig, ":") + ((row->flags & (ISA_LOAD | ISA_STORE)) != 0);
+}
+
+ir_type ir_type_of(wasm_valtype type)
+{
+    return type == WASM_I32    ? IR_I32
+           : type == WASM_F32  ? IR_F32
+           : type == WASM_F64  ? IR_F64
+           : type == WASM_V128 ? IR_V128
+                               : IR_I64;
+}
+
+static bool lists_operands(unsigned op)
+{
+    return op == IR_PHI || op == IR_CALL || op == IR_CALL_CODE || op == IR_CALL_HELPER ||
+           op == IR_RETURN;
+}
+
+ir_operands ir_operands_of(const ir_func *f, ir_instr *instr)
+{
+    ir_operands it = {instr->arg, instr->arg + 3, NULL, NULL};
+
+    if (lists_operands(instr->op) && instr->extra) {
+        it.list = ir_list_items(f, instr->extra);
+        it.list_end = it.list + ir_list_count(f, instr->extra);
+    }
+    return it;
+}
+
+void ir_count_uses(ir_func *f)
+{
+    for (uint32_t r = 0; r < f->instr_count; r++)
+        f->instrs[r].uses = 0;
+    for (uint32_t b = 0; b < f->block_count; b++) {
+        for (ir_ref r = f->blocks[b].first; r; r = f->instrs[r].next) {
+            ir_ref *operand;
+
+            IR_EACH_OPERAND(f, &f->instrs[r], operand)
+            f->instrs[*operand].uses++;
+        }
+    }
+}
+
+/* ---- rule 2 ---------------------------------------------------------------------------------- */
+
+static uint32_t split_edge(ir_func *f, uint32_t from, uint32_t to, bool cold)
+{
+    uint32_t between = ir_block_new(f);
+
+    if (!between)
+        return to;
+    ir_append(f, between, IR_BR, IR_VOID, 0, 0, 0, 0, 0);
+    f->blocks[between].succ[0] = to;
+    f->blocks[between].succ_count = 1;
+    f->blocks[between].is_cold = cold || f->blocks[to].is_cold;
+    for (uint32_t i = 0; i < f->blocks[to].pred_count; i++) {
+        if (f->blocks[to].preds[i] == from) {
+            f->blocks[to].preds[i] = between;
+            break;
+        }
+    }
+    ir_edge(f, from, between);
+    return between;
+}
+
+void ir_split_edges(ir_func *f)
+{
+    uint32_t blocks = f->block_count;
+
+    for (uint32_t b = 0; b < blocks && f->status == WASM_OK; b++) {
+        uint32_t count;
+        const uint32_t *to = ir_successors(f, b, &count);
+        bool table = to != f->blocks[b].succ;
+
+        for (uint32_t i = 0; count > 1 && i < count; i++) {
+            uint32_t target = table ? to[i] : f->blocks[b].succ[i], between;
+
+            if (f->blocks[target].pred_count < 2)
+                continue;
+            between =
+                split_edge(f, b, target,
+                           !table && i == 0 && (f->instrs[f->blocks[b].last].flags & IR_UNLIKELY));
+            if (table)
+                ir_list_items(f, f->instrs[f->blocks[b].last].extra)[i] = between;
+            else
+                f->blocks[b].succ[i] = between;
+        }
+    }
+}
