@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * build_impl.h — the builder's state, shared by its files.
+ *
+ * SSA is made in one pass after Braun et al., "Simple and Efficient Construction of Static Single
+ * Assignment Form" (2013): who reads a variable looks for its definition in the block, then in the
+ * blocks before; where several meet, or where not all are known yet (a loop's header), a phi is
+ * made and its operands are found later. Nothing recurses: phis that want operands wait in a list.
+ *
+ * Variables are the locals, and behind them the places of the operand stack: a branch writes the
+ * values that it takes along to the places that the label prescribes, and who arrives reads them.
+ */
+#ifndef WASMSERVE_BUILD_IMPL_H
+#define WASMSERVE_BUILD_IMPL_H
+
+#include "build.h"
+#include "runtime.h"
+
+typedef enum frame_kind { FRAME_FUNC, FRAME_BLOCK, FRAME_LOOP, FRAME_IF, FRAME_ELSE } frame_kind;
+
+typedef struct frame {
+    uint8_t kind;
+    uint32_t height;    /* of the stack, below the block's parameters */
+    uint32_t label;     /* the block that branches lead to */
+    uint32_t otherwise; /* IF */
+    uint32_t phis;      /* LOOP: phis that wait for the end, a list through waiting[] */
+    ir_ref poll;        /* LOOP */
+    uint32_t outer_cost;
+    const wasm_functype *type;
+} frame;
+
+typedef struct definition { /* of a variable at the end of a block, so far */
+    uint32_t stamp;         /* of the function; else the place is free */
+    uint32_t block, variable;
+    ir_ref value;
+} definition;
+
+typedef struct waiting_phi {
+    ir_ref phi;
+    uint32_t variable;
+    uint32_t next;
+} waiting_phi;
+
+struct builder {
+    wasm_module *module;
+    build_options options;
+    validate_scratch *scratch;
+    ir_func *f;
+    const validate_locals *locals;
+    wasm_status status;
+    bool declined;
+
+    uint32_t block; /* where code goes */
+    uint32_t at;    /* offset of the instruction */
+    uint32_t cost;  /* fuel of the innermost loop, or of the function outside of loops */
+    ir_ref instance, store, entry_poll;
+    ir_ref zero[IR_TYPES];
+
+    ir_ref *stack;
+    uint32_t height, stack_capacity;
+    frame *frames;
+    uint32_t depth, frame_capacity;
+    bool *sealed; /* by block: all that lead to it are known */
+    uint32_t sealed_capacity;
+    uint32_t *loop_frame; /* by block: the frame of an unsealed header */
+    uint32_t loop_frame_capacity;
+    definition *definitions;
+    uint32_t definition_count, definition_capacity; /* a power of two */
+    uint32_t stamp;
+    waiting_phi *waiting;
+    uint32_t waiting_count, waiting_capacity;
+};
+
+/* ---- build.c */
+bool build_reserve(builder *b, void **array, uint32_t *capacity, uint64_t need, size_t size);
+void build_push(builder *b, ir_ref value);
+ir_ref build_pop(builder *b);
+uint32_t build_block(builder *b, bool is_sealed);
+void build_write(builder *b, uint32_t variable, ir_ref value);
+ir_ref build_read(builder *b, uint32_t variable, ir_type type);
+void build_seal_loop(builder *b, frame *loop);
+/* Instructions at the end of the current block. */
+ir_ref build_op(builder *b, unsigned op, ir_type type, ir_ref x, ir_ref y, ir_ref z, uint64_t imm);
+ir_ref build_i32(builder *b, uint32_t value);
+ir_ref build_i64(builder *b, uint64_t value);
+ir_ref build_peek(builder *b, ir_type type, ir_ref from, uint64_t offset, unsigned width,
+                  ir_alias alias, bool constant);
+void build_poke(builder *b, ir_ref at, uint64_t offset, ir_ref value, unsigned width,
+                ir_alias alias);
+void build_trap_if(builder *b, ir_ref condition, wasm_status status);
+/* ---- build_control.c */
+void build_control(builder *b, const validate_op *op);
+void build_begin(builder *b);
+/* ---- build_memory.c */
+void build_access(builder *b, const validate_op *op);
+void build_bulk(builder *b, const validate_op *op);
+void build_table(builder *b, const validate_op *op);
+void build_global(builder *b, const validate_op *op);
+/* ---- build_calls.c */
+void build_call(builder *b, const validate_op *op);
+ir_ref build_helper(builder *b, native_helper helper, ir_type type, const ir_ref *args,
+                    uint32_t count);
+ir_ref build_slots_out(builder *b, const wasm_functype *type, const ir_ref *values, bool results);
+ir_ref build_func_ref(builder *b, uint32_t index);
+/* An index of a table or memory as 64 bits. */
+ir_ref build_wide(builder *b, ir_ref index, bool is_64);
+ir_ref build_table_of(builder *b, uint32_t table);
+
+#endif

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pass.c — what improves a function between builder and emitter, in its order.
+ *
+ * How:     Each pass is linear in the function's size but for phis, which are looked at until none
+ *          of them is redundant (two or three rounds). Phis; constants and algebra (pass_fold.c);
+ *          values that were computed before in a block that dominates; what nobody uses.
+ * Memory:  the function's arena. Threads: those of the function.
+ */
+#include "pass.h"
+
+#include <string.h>
+
+/* A phi whose operands are one value, or itself, is that value. */
+static void pass_phis(ir_func *f)
+{
+    bool changed = true;
+
+    while (changed) {
+        changed = false;
+        for (uint32_t k = 0; k < f->order_count; k++) {
+            ir_ref next;
+
+            for (ir_ref r = f->blocks[f->order[k]].first; r && f->instrs[r].op == IR_PHI;
+                 r = next) {
+                uint32_t count = ir_list_count(f, f->instrs[r].extra);
+                uint32_t *items = ir_list_items(f, f->instrs[r].extra);
+                ir_ref only = 0;
+                bool same = true;
+
+                next = f->instrs[r].next;
+                for (uint32_t i = 0; i < count && same; i++) {
+                    items[i] = ir_resolve(f, items[i]);
+                    if (items[i] == r || items[i] == only)
+                        continue;
+                    same = only == 0;
+                    only = items[i];
+                }
+                if (same && only) {
+                    ir_replace(f, r, only);
+                    changed = true;
+                }
+            }
+        }
+    }
+    ir_settle(f);
+}
+
+/* ---- values that are known already ----------------------------------------------------------- */
+
+enum { CHAIN = 12 }; /* candidates looked at: more would cost more than they bring */
+
+typedef struct values {
+    ir_func *f;
+    uint32_t *heads, *next; /* by hash; by ref */
+    uint32_t mask;
+    uint32_t *enter, *leave; /* by block: numbers of a walk over the tree of dominators */
+} values;
+
+static bool may_share(const ir_instr *i)
+{
+    unsigned effects = ir_effects(i->op);
+
+    if (i->type == IR_VOID || i->op == IR_PHI)
+        return false;
+    if (i->op == IR_PEEK)
+        return (i->flags & IR_CONSTANT) != 0;
+    return (effects & ~(unsigned)IR_TRAPS) == 0;
+}
+
+static bool has_bytes(unsigned op)
+{
+    return op == OP_V128_CONST || op == OP_I8X16_SHUFFLE;
+}
+
+static uint32_t hash_of(const ir_instr *i)
+{
+    uint64_t h = i->op * 0x9E3779B97F4A7C15u;
+
+    h = (h ^ i->arg[0]) * 0xFF51AFD7ED558CCDu;
+    h = (h ^ (h >> 29) ^ i->arg[1]) * 0xC4CEB9FE1A85EC53u;
+    h = (h ^ (h >> 31) ^ i->arg[2] ^ i->imm) * 0x9E3779B97F4A7C15u;
+    return (uint32_t)(h >> 32);
+}
+
+static bool same_value(const ir_func *f, const ir_instr *x, const ir_instr *y)
+{
+    if (x->op != y->op || x->type != y->type || x->imm != y->imm ||
+        memcmp(x->arg, y->arg, sizeof x->arg) != 0)
+        return false;
+    if (has_bytes(x->op))
+        return memcmp(ir_list_items(f, x->extra), ir_list_items(f, y->extra), 16) == 0;
+    return x->extra == y->extra;
+}
+
+/* Children are numbered within their parents; a block's children are a list. */
+static bool number_tree(values *v)
+{
+    ir_func *f = v->f;
+    uint32_t n = f->block_count, clock = 0, b = 0;
+    uint32_t *child = ARENA_ARRAY(f->arena, uint32_t, n), *sibling;
+
+    sibling = ARENA_ARRAY(f->arena, uint32_t, n);
+    v->enter = ARENA_ARRAY(f->arena, uint32_t, n);
+    v->leave = ARENA_ARRAY(f->arena, uint32_t, n);
+    if (!child || !sibling || !v->enter || !v->leave)
+        return false;
+    for (uint32_t k = f->order_count; k > 1; k--) {
+        uint32_t one = f->order[k - 1], over = f->blocks[one].dominator;
+
+        sibling[one] = child[over];
+        child[over] = one;
+    }
+    v->enter[0] = clock++;
+    for (;;) {
+        uint32_t down = child[b];
+
+        if (down) {
+            child[b] = sibling[down];
+            b = down;
+            v->enter[b] = clock++;
+            continue;
+        }
+        v->leave[b] = clock++;
+        if (b == 0)
+            return true;
+        b = f->blocks[b].dominator;
+    }
+}
+
+static bool over(const values *v, uint32_t x, uint32_t y)
+{
+    return v->enter[x] <= v->enter[y] && v->leave[y] <= v->leave[x];
+}
+
+static void share(values *v, ir_ref r)
+{
+    ir_func *f = v->f;
+    ir_instr *i = &f->instrs[r];
+    uint32_t place = hash_of(i) & v->mask, tries = CHAIN;
+
+    for (ir_ref c = v->heads[place]; c && tries > 0; c = v->next[c], tries--) {
+        if (same_value(f, &f->instrs[c], i) && over(v, f->instrs[c].block, i->block)) {
+            ir_replace(f, r, c);
+            return;
+        }
+    }
+    v->next[r] = v->heads[place];
+    v->heads[place] = r;
+}
+
+static void pass_values(ir_func *f)
+{
+    values v = {.f = f, .mask = 255};
+
+    while (v.mask < f->instr_count)
+        v.mask = v.mask * 2 + 1;
+    v.heads = ARENA_ARRAY(f->arena, uint32_t, (size_t)v.mask + 1);
+    v.next = ARENA_ARRAY(f->arena, uint32_t, f->instr_count);
+    if (!v.heads || !v.next || !number_tree(&v)) {
+        f->status = WASM_E_QUOTA;
+        return;
+    }
+    for (uint32_t k = 0; k < f->order_count; k++) {
+        ir_ref next;
+
+        for (ir_ref r = f->blocks[f->order[k]].first; r; r = next) {
+            ir_ref *operand;
+
+            next = f->instrs[r].next;
+            IR_EACH_OPERAND(f, &f->instrs[r], operand)
+            *operand = ir_resolve(f, *operand);
+            if (may_share(&f->instrs[r]))
+                share(&v, r);
+        }
+    }
+    ir_settle(f);
+}
+
+/* ---- what nobody uses ------------------------------------------------------------------------ */
+
+static bool must_stay(const ir_instr *i)
+{
+    unsigned effects = ir_effects(i->op);
+
+    if (i->op == IR_PARAM || i->op == IR_CALLEE || i->op == IR_RESULT)
+        return true;
+    if (i->op == IR_PHI)
+        return false;
+    /* A load that was checked before cannot trap. */
+    if (i->op < IR_FIRST && (effects & IR_READS) && !(effects & IR_WRITES))
+        return (i->flags & IR_GUARDED) != 0;
+    return (effects & (IR_WRITES | IR_TRAPS | IR_ENDS | IR_CALLS | IR_PINNED)) != 0;
+}
+
+static void pass_dead(ir_func *f)
+{
+    bool *lives = ARENA_ARRAY(f->arena, bool, f->instr_count);
+    ir_ref *work = ARENA_ARRAY(f->arena, ir_ref, f->instr_count);
+    uint32_t count = 0;
+    ir_ref next;
+
+    if (!lives || !work) {
+        f->status = WASM_E_QUOTA;
+        return;
+    }
+    for (uint32_t k = 0; k < f->order_count; k++) {
+        for (ir_ref r = f->blocks[f->order[k]].first; r; r = f->instrs[r].next) {
+            if (must_stay(&f->instrs[r])) {
+                lives[r] = true;
+                work[count++] = r;
+            }
+        }
+    }
+    while (count > 0) {
+        ir_instr *i = &f->instrs[work[--count]];
+        ir_ref *operand;
+
+        IR_EACH_OPERAND(f, i, operand)
+        {
+            if (!lives[*operand]) {
+                lives[*operand] = true;
+                work[count++] = *operand;
+            }
+        }
+    }
+    for (uint32_t k = 0; k < f->order_count; k++) {
+        for (ir_ref r = f->blocks[f->order[k]].first; r; r = next) {
+            next = f->instrs[r].next;
+            if (!lives[r])
+                ir_remove(f, r);
+        }
+    }
+}
+
+wasm_status improve(ir_func *f, const build_options *options)
+{
+    (void)options;
+    ir_analyse(f);
+    if (f->status == WASM_OK)
+        pass_phis(f);
+    if (f->status == WASM_OK)
+        pass_fold(f);
+    if (f->status == WASM_OK)
+        ir_analyse(f); /* branches may be gone */
+    if (f->status == WASM_OK)
+        pass_phis(f);
+    if (f->status == WASM_OK)
+        pass_values(f);
+    if (f->status == WASM_OK)
+        pass_dead(f);
+    ir_split_edges(f);
+    ir_analyse(f);
+    if (f->status == WASM_OK)
+        ir_count_uses(f);
+    return f->status;
+}

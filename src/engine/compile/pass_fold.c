@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pass_fold.c — constants and algebra: what is known now is not computed later.
+ *
+ * How:     One walk in the code's order, so that operands have been looked at before their users.
+ *          Floating point is left alone: what it gives is the machine's business.
+ * Memory:  none of its own. Threads: those of the function.
+ */
+#include "pass.h"
+
+static bool known(const ir_func *f, ir_ref r, uint64_t *value)
+{
+    if (f->instrs[r].op != OP_I32_CONST && f->instrs[r].op != OP_I64_CONST)
+        return false;
+    *value = f->instrs[r].imm;
+    return true;
+}
+
+static void become(ir_func *f, ir_ref r, uint64_t value)
+{
+    ir_instr *i = &f->instrs[r];
+
+    i->op = i->type == IR_I32 ? OP_I32_CONST : OP_I64_CONST;
+    i->imm = i->type == IR_I32 ? (uint32_t)value : value;
+    i->arg[0] = i->arg[1] = i->arg[2] = 0;
+    i->extra = 0;
+}
+
+/* Both operands known. */
+static bool compute(unsigned op, uint64_t x, uint64_t y, uint64_t *out)
+{
+    uint32_t a = (uint32_t)x, b = (uint32_t)y;
+
+    switch (op) {
+    case OP_I32_ADD: *out = a + b; return true;
+    case OP_I32_SUB: *out = a - b; return true;
+    case OP_I32_MUL: *out = a * b; return true;
+    case OP_I32_AND: *out = a & b; return true;
+    case OP_I32_OR: *out = a | b; return true;
+    case OP_I32_XOR: *out = a ^ b; return true;
+    case OP_I32_SHL: *out = a << (b & 31); return true;
+    case OP_I32_SHR_U: *out = a >> (b & 31); return true;
+    case OP_I32_EQ: *out = a == b; return true;
+    case OP_I32_NE: *out = a != b; return true;
+    case OP_I32_LT_U: *out = a < b; return true;
+    case OP_I32_GT_U: *out = a > b; return true;
+    case OP_I32_LE_U: *out = a <= b; return true;
+    case OP_I32_GE_U: *out = a >= b; return true;
+    case OP_I32_LT_S: *out = (int32_t)a < (int32_t)b; return true;
+    case OP_I32_GT_S: *out = (int32_t)a > (int32_t)b; return true;
+    case OP_I32_LE_S: *out = (int32_t)a <= (int32_t)b; return true;
+    case OP_I32_GE_S: *out = (int32_t)a >= (int32_t)b; return true;
+    case OP_I64_ADD: *out = x + y; return true;
+    case OP_I64_SUB: *out = x - y; return true;
+    case OP_I64_MUL: *out = x * y; return true;
+    case OP_I64_AND: *out = x & y; return true;
+    case OP_I64_OR: *out = x | y; return true;
+    case OP_I64_XOR: *out = x ^ y; return true;
+    case OP_I64_SHL: *out = x << (y & 63); return true;
+    case OP_I64_SHR_U: *out = x >> (y & 63); return true;
+    case OP_I64_EQ: *out = x == y; return true;
+    case OP_I64_NE: *out = x != y; return true;
+    case OP_I64_LT_U: *out = x < y; return true;
+    case OP_I64_GE_U: *out = x >= y; return true;
+    default: return false;
+    }
+}
+
+static bool compute_one(unsigned op, uint64_t x, uint64_t *out)
+{
+    switch (op) {
+    case OP_I32_EQZ: *out = (uint32_t)x == 0; return true;
+    case OP_I64_EQZ: *out = x == 0; return true;
+    case OP_I32_WRAP_I64:
+    case OP_I64_EXTEND_I32_U: *out = (uint32_t)x; return true;
+    case OP_I64_EXTEND_I32_S: *out = (uint64_t)(int64_t)(int32_t)(uint32_t)x; return true;
+    default: return false;
+    }
+}
+
+/* The comparison that holds where this one does not; OP_COUNT: none. */
+static unsigned inverse(unsigned op)
+{
+    static const uint16_t pairs[][2] = {
+        {OP_I32_EQ, OP_I32_NE},     {OP_I32_LT_S, OP_I32_GE_S}, {OP_I32_LT_U, OP_I32_GE_U},
+        {OP_I32_GT_S, OP_I32_LE_S}, {OP_I32_GT_U, OP_I32_LE_U}, {OP_I64_EQ, OP_I64_NE},
+        {OP_I64_LT_S, OP_I64_GE_S}, {OP_I64_LT_U, OP_I64_GE_U}, {OP_I64_GT_S, OP_I64_LE_S},
+        {OP_I64_GT_U, OP_I64_LE_U}, {OP_F32_EQ, OP_F32_NE},     {OP_F64_EQ, OP_F64_NE},
+    };
+
+    for (unsigned i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        if (pairs[i][0] == op)
+            return pairs[i][1];
+        if (pairs[i][1] == op)
+            return pairs[i][0];
+    }
+    return OP_COUNT;
+}
+
+/* x op y with y known: x itself, or a shift in place of a product or quotient. */
+static void fold_right(ir_func *f, ir_ref r, uint64_t y)
+{
+    ir_instr *i = &f->instrs[r];
+    bool power = y > 1 && (y & (y - 1)) == 0;
+    unsigned shift = power ? (unsigned)__builtin_ctzll(y) : 0;
+    ir_ref x = i->arg[0], count;
+    unsigned op;
+
+    switch (i->op) {
+    case OP_I32_ADD:
+    case OP_I32_SUB:
+    case OP_I32_OR:
+    case OP_I32_XOR:
+    case OP_I32_SHL:
+    case OP_I32_SHR_S:
+    case OP_I32_SHR_U:
+    case OP_I64_ADD:
+    case OP_I64_SUB:
+    case OP_I64_OR:
+    case OP_I64_XOR:
+    case OP_I64_SHL:
+    case OP_I64_SHR_S:
+    case OP_I64_SHR_U:
+        if (y == 0)
+            ir_replace(f, r, x);
+        return;
+    case OP_I32_AND:
+    case OP_I64_AND:
+        if (y == 0)
+            become(f, r, 0);
+        return;
+    case OP_I32_MUL: op = OP_I32_SHL; break;
+    case OP_I64_MUL: op = OP_I64_SHL; break;
+    case OP_I32_DIV_U: op = OP_I32_SHR_U; break;
+    case OP_I64_DIV_U: op = OP_I64_SHR_U; break;
+    case OP_I32_REM_U: op = OP_I32_AND; break;
+    case OP_I64_REM_U: op = OP_I64_AND; break;
+    default: return;
+    }
+    if (y == 1 && op != OP_I32_AND && op != OP_I64_AND) {
+        ir_replace(f, r, x);
+        return;
+    }
+    if (!power)
+        return;
+    count = ir_insert(f, r, i->type == IR_I32 ? OP_I32_CONST : OP_I64_CONST, (ir_type)i->type, 0, 0,
+                      0, op == OP_I32_AND || op == OP_I64_AND ? y - 1 : shift, i->at);
+    if (!count)
+        return;
+    f->instrs[r].op = (uint16_t)op; /* the array may have moved */
+    f->instrs[r].arg[1] = count;
+}
+
+static void fold_select(ir_func *f, ir_ref r)
+{
+    ir_instr *i = &f->instrs[r];
+    uint64_t condition;
+
+    if (i->arg[0] == i->arg[1])
+        ir_replace(f, r, i->arg[0]);
+    else if (known(f, i->arg[2], &condition))
+        ir_replace(f, r, (uint32_t)condition ? i->arg[0] : i->arg[1]);
+}
+
+/* A condition that is `eqz` of something is that, with the targets changed. */
+static void fold_branch(ir_func *f, ir_ref r)
+{
+    ir_block *b = &f->blocks[f->instrs[r].block];
+    ir_ref condition = f->instrs[r].arg[0];
+    uint64_t value;
+
+    while (f->instrs[condition].op == OP_I32_EQZ && !(f->instrs[r].flags & IR_UNLIKELY)) {
+        uint32_t first = b->succ[0];
+
+        condition = f->instrs[condition].arg[0];
+        b->succ[0] = b->succ[1];
+        b->succ[1] = first;
+    }
+    f->instrs[r].arg[0] = condition;
+    if (!known(f, condition, &value) || b->succ[0] == b->succ[1])
+        return;
+    ir_drop_edge(f, f->instrs[r].block, b->succ[value ? 1 : 0]);
+    b->succ[0] = b->succ[value ? 0 : 1];
+    b->succ_count = 1;
+    f->instrs[r].op = IR_BR;
+    f->instrs[r].arg[0] = 0;
+    f->instrs[r].flags = 0;
+}
+
+static void fold(ir_func *f, ir_ref r)
+{
+    ir_instr *i = &f->instrs[r];
+    uint64_t x, y, value;
+    unsigned opposite;
+
+    if (i->op == OP_SELECT) {
+        fold_select(f, r);
+    } else if (i->op == IR_BR_IF) {
+        fold_branch(f, r);
+    } else if (i->op == IR_TRAP_IF) {
+        if (known(f, i->arg[0], &x) && (uint32_t)x == 0)
+            ir_remove(f, r);
+    } else if (i->op < IR_FIRST && i->arg[1]) {
+        if (known(f, i->arg[1], &y)) {
+            if (known(f, i->arg[0], &x) && compute(i->op, x, y, &value))
+                become(f, r, value);
+            else
+                fold_right(f, r, y);
+        }
+    } else if (i->op < IR_FIRST && i->arg[0]) {
+        if (known(f, i->arg[0], &x) && compute_one(i->op, x, &value)) {
+            become(f, r, value);
+        } else if (i->op == OP_I32_EQZ) {
+            const ir_instr *of = &f->instrs[i->arg[0]];
+
+            opposite = inverse(of->op);
+            if (opposite != OP_COUNT) {
+                i->op = (uint16_t)opposite;
+                i->arg[1] = of->arg[1];
+                i->arg[0] = of->arg[0];
+            }
+        }
+    }
+}
+
+void pass_fold(ir_func *f)
+{
+    for (uint32_t k = 0; k < f->order_count; k++) {
+        ir_ref next;
+
+        for (ir_ref r = f->blocks[f->order[k]].first; r; r = next) {
+            ir_ref *operand;
+
+            next = f->instrs[r].next;
+            IR_EACH_OPERAND(f, &f->instrs[r], operand)
+            *operand = ir_resolve(f, *operand);
+            fold(f, r);
+        }
+    }
+    ir_settle(f);
+}
