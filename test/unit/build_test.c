@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * build_test.c — modules through builder and passes: what comes out keeps the rules of ir.h.
+ * layers: compile validate
+ *
+ * How: bodies of one function of type [i32 i32] -> [i32] beside a memory, a table and globals are
+ * built, improved and verified; where it matters the printed text is searched.
+ */
+#include "unit.h"
+
+#include "build.h"
+#include "decode.h"
+#include "module_text.h"
+
+#define BODY(body)                                                                                 \
+    "01(02 60 02 7f 7f 01 7f 60 00 00) 03(01 00) 04(01 70 00 04) 05(01 00 01)"                     \
+    "06(02 7f 01 41 05 0b 7f 00 41 07 0b) 0a(01 (00 " body "0b))"
+
+static bool has_all(unsigned op)
+{
+    (void)op;
+    return true;
+}
+static const target everything = {.name = "test", .has = has_all};
+
+typedef struct printed {
+    char text[20000];
+} printed;
+
+static void add_line(void *baton, const char *line)
+{
+    printed *p = baton;
+    size_t length = strlen(p->text);
+
+    snprintf(p->text + length, sizeof p->text - length, "%s\n", line);
+}
+
+/* How many functions were built; -1 after a failure, whose reason was printed. */
+static int build_all(const uint8_t *bytes, size_t length, bool guarded, printed *out)
+{
+    wasm_report report = {0};
+    wasm_load_options options = {.features = WASM_FEATURES_SUPPORTED};
+    build_options how = {.guarded = guarded, .target = &everything};
+    wasm_module *m = NULL;
+    builder *b = NULL;
+    char why[200] = "";
+    int built = 0;
+
+    if (decode_module(bytes, length, &options, &m, &report) != WASM_OK ||
+        validate_module(m, &report) != WASM_OK || builder_new(m, &how, &b) != WASM_OK)
+        return -1;
+    for (uint32_t i = m->func_import_count; i < m->func_count && built >= 0; i++) {
+        ir_func f;
+        arena a;
+        bool declined = false;
+
+        arena_init(&a, &m->quota);
+        ir_reset(&f, &a);
+        if (build_function(b, i, &f, &declined, &report) != WASM_OK) {
+            printf("function %u: %s\n", i, report.detail);
+            built = -1;
+        } else if (!declined) {
+            if (improve(&f, &how) != WASM_OK || !ir_verify(&f, why, sizeof why)) {
+                printf("function %u: %s\n", i, why);
+                built = -1;
+            } else {
+                built++;
+            }
+            if (out)
+                ir_print(&f, add_line, out);
+        }
+        arena_release(&a);
+    }
+    builder_free(b);
+    module_destroy(m);
+    return built;
+}
+
+/* The text of a body; empty after a failure. */
+static const char *text_of(const char *module, bool guarded)
+{
+    static printed out;
+    size_t length;
+    uint8_t *bytes = module_text(module, &length);
+    int built;
+
+    out.text[0] = '\0';
+    built = build_all(bytes, length, guarded, &out);
+    free(bytes);
+    if (built < 0)
+        out.text[0] = '\0';
+    return out.text;
+}
+static bool shows(const char *module, bool guarded, const char *what)
+{
+    const char *text = text_of(module, guarded);
+    bool found = strstr(text, what) != NULL;
+
+    if (!found)
+        printf("no \"%s\" in\n%s", what, text);
+    return found;
+}
+
+TEST(arithmetic)
+{
+    CHECK(shows(BODY("20 00 20 01 6a"), true, "i32.add v1 v2"));
+    CHECK(shows(BODY("41 02 41 03 6a"), true, "i32.const 5"));
+    CHECK(shows(BODY("20 00 41 08 6c"), true, "i32.shl v1"));
+    CHECK(shows(BODY("20 00 20 01 48 45"), true, "i32.ge_s v1 v2"));
+}
+
+TEST(values_meet)
+{
+    /* if (result i32) … else …; a loop that counts down */
+    CHECK(shows(BODY("20 00 04 7f 20 01 05 41 07 0b"), true, "phi"));
+    CHECK(shows(BODY("03 40 20 00 41 01 6b 22 00 0d 00 0b 20 00"), true, "loop"));
+    /* a loop that changes nothing has no phis */
+    CHECK(strstr(text_of(BODY("03 40 20 01 0d 00 0b 20 00"), true), "phi") == NULL);
+    /* br_table to a block from two labels: edges are split */
+    CHECK(shows(BODY("02 40 02 40 20 00 0e 02 00 01 01 0b 20 01 0f 0b 41 01"), true, "br_table"));
+}
+
+TEST(memory)
+{
+    CHECK(shows(BODY("20 00 28 02 04"), true, "guarded"));
+    CHECK(shows(BODY("20 00 28 02 04"), false, "bounds"));
+    CHECK(strstr(text_of(BODY("20 00 28 02 04"), true), "bounds") == NULL);
+}
+
+TEST(calls)
+{
+    CHECK(shows(BODY("20 00 20 01 10 00"), true, "call v1 v2 0"));
+    CHECK(shows(BODY("20 00 20 01 20 00 11 00 00"), true, "call_code"));
+    CHECK(shows(BODY("23 01 24 00 23 00"), true, "poke"));
+    CHECK(shows(BODY("00"), true, "trap "));
+}
