@@ -133,3 +133,61 @@ TEST(calls)
     CHECK(shows(BODY("23 01 24 00 23 00"), true, "poke"));
     CHECK(shows(BODY("00"), true, "trap "));
 }
+
+static unsigned count_of(const char *text, const char *what)
+{
+    unsigned n = 0;
+
+    for (text = strstr(text, what); text; text = strstr(text + 1, what))
+        n++;
+    return n;
+}
+
+TEST(known_places)
+{
+    /* the same address twice: one check, by the farther end if that comes first */
+    CHECK_EQ_UINT(count_of(text_of(BODY("20 00 28 02 08 20 00 28 02 04 6a"), false), "bounds"), 1);
+    CHECK_EQ_UINT(count_of(text_of(BODY("20 00 28 02 04 20 00 28 02 08 6a"), false), "bounds"), 2);
+    /* a global that was set is known, until something is called */
+    CHECK_EQ_UINT(count_of(text_of(BODY("20 00 24 00 23 00"), true), ":i32 = peek"), 0);
+    CHECK_EQ_UINT(
+        count_of(text_of(BODY("20 00 24 00 20 00 20 01 10 00 1a 23 00"), true), ":i32 = peek"), 1);
+}
+
+/* A thunk of each kind for a type with every kind of parameter and two results. */
+TEST(thunks)
+{
+    static const char text[] = "01(01 60 05 7f 7e 7d 7c 7b 02 7d 7b) 02(01 ('m') ('f') 00 00)"
+                               "03(01 00) 0a(01 (00 00 0b))";
+    build_options how = {.target = &everything};
+    wasm_report report = {0};
+    wasm_load_options options = {.features = WASM_FEATURES_SUPPORTED};
+    wasm_module *m = NULL;
+    builder *b = NULL;
+    char why[200] = "";
+    size_t length;
+    uint8_t *bytes = module_text(text, &length);
+
+    REQUIRE(decode_module(bytes, length, &options, &m, &report) == WASM_OK);
+    REQUIRE(validate_module(m, &report) == WASM_OK);
+    REQUIRE(builder_new(m, &how, &b) == WASM_OK);
+    for (unsigned kind = 0; kind < 3; kind++) {
+        ir_func f;
+        arena a;
+        wasm_status status;
+
+        arena_init(&a, &m->quota);
+        ir_reset(&f, &a);
+        status = kind == 0   ? build_outside_thunk(b, 0, &f)
+                 : kind == 1 ? build_function_thunk(b, 0, &f)
+                             : build_entry_thunk(b, 0, &f);
+        CHECK_EQ_INT(status, WASM_OK);
+        CHECK_EQ_INT(improve(&f, &how), WASM_OK);
+        CHECK(ir_verify(&f, why, sizeof why));
+        CHECK_EQ_STR(why, "");
+        arena_release(&a);
+    }
+    builder_free(b);
+    module_destroy(m);
+    free(bytes);
+}

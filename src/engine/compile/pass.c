@@ -247,6 +247,8 @@ wasm_status improve(ir_func *f, const build_options *options)
     if (f->status == WASM_OK)
         pass_values(f);
     if (f->status == WASM_OK)
+        pass_memory(f);
+    if (f->status == WASM_OK)
         pass_dead(f);
     ir_split_edges(f);
     ir_analyse(f);

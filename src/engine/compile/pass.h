@@ -8,5 +8,8 @@
 
 /* Constants, algebra, conditions. Takes edges away, so that f wants analysing. */
 void pass_fold(ir_func *f);
+/* PEEKs that are known, BOUNDS that were checked. Values were shared before, so that the same place
+ * has the same name. */
+void pass_memory(ir_func *f);
 
 #endif
