@@ -65,7 +65,8 @@ static void call_with(builder *b, const wasm_functype *type, unsigned op, ir_ref
     if (!list || count > b->height)
         return;
     b->height -= count;
-    memcpy(ir_list_items(b->f, list), b->stack + b->height, count * sizeof *b->stack);
+    for (uint32_t i = 0; i < count; i++)
+        ir_list_items(b->f, list)[i] = b->stack[b->height + i];
     call = build_op(b, op, type->result_count ? ir_type_of(type->results[0]) : IR_VOID, code,
                     callee, 0, imm);
     b->f->instrs[call].extra = list;
