@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * alloc.h — register allocation: every value of a function gets its places. Portable.
  *
- * How:     Linear scan over lifetime intervals with holes, which are split where a register is
- *          wanted or taken (a call takes all), in the order of ir_func.order; SSA is kept to the
- *          end, so phis become moves on edges. What one instruction needs it asks of the
+ * How:     One scan over the blocks, which knows of every value how far away its next use is, where
+ *          calls, exits of loops and cold blocks count as far: where a register is wanted and none
+ *          is free, the value that is needed last gives up its own (a call takes all). SSA is kept
+ *          to the end, so phis become moves on edges. What one instruction needs it asks of the
  *          architecture (alloc_target.request), after that has marked what it folds into others. A
  *          value that is spilled is written to its slot once, where it is defined. What can be made
  *          anew for less than a load (constants, INSTANCE) is never spilled but remade.
  *
  *          The outcome: places of each instruction's operands and result, and moves between places
- *          in front of instructions, in the order in which they are to be done.
+ *          in front of instructions, in the order in which they are to be done. One side of a move
+ * is a register. What target.remakes() says yes to has no place where it stands (result NONE). A
+ * BR_TABLE of one target becomes a BR.
  *
  * Memory: the function's arena. Threads: those of the function.
  */
@@ -88,7 +91,8 @@ typedef struct alloc_move {
 typedef struct alloc_outcome {
     alloc_place *result; /* by ir_ref: where its value is right after it; NONE without one */
     uint32_t *operands;  /* by ir_ref: index into places of its first operand, in the order of
-                            the request; then temporaries, integers first */
+                            the request; then temporaries, integers first, those of temp_fixed
+                            last, by number */
     alloc_place *places;
     alloc_move *moves; /* by the position of `before` in the code */
     uint32_t move_count;
@@ -98,8 +102,11 @@ typedef struct alloc_outcome {
 
 /* Stack parameters (PARAM) and results (RESULT) arrive in memory of the caller or callee: a place
  * of kind ALLOC_SLOT with this bit, the offset below it. The allocator treats PARAM's as the
- * value's own spill slot, which need not be written; RESULT's are loaded at once. */
+ * value's own spill slot, which need not be written; RESULT's are copied to theirs at once, by
+ * moves behind the last RESULT of the call. */
 #define ALLOC_ARRIVING 0x80000000u
+/* Beside it in the place of a RESULT, which tells the two areas apart: arrives() sets both. */
+#define ALLOC_RETURNED 0x40000000u
 
 /* f is analysed, split, counted, and the target has marked what it folds. Errors: f->status. */
 wasm_status allocate(ir_func *f, const alloc_target *target, alloc_outcome *out);

@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * alloc_assign.c — the allocator's second half: registers, block by block, forwards.
+ *
+ * How:     It keeps which register holds which value. A block with one predecessor begins with what
+ *          that ended with; one with several takes over from the first that is done, and the others
+ *          bring their values there (alloc_edge). A loop's header also asks for what the loop uses
+ *          soon, so that its loads are in front of it, and lets go of what the loop does not use
+ *          where the loop needs more registers than there are. Where a register is wanted and none
+ *          is free, the value whose next use is the furthest away loses its own; it comes back
+ *          from its home when it is used. All moves of one instruction happen at once.
+ *
+ * Memory: the function's arena. Threads: those of the function.
+ */
+#include "alloc_internal.h"
+
+#include <string.h>
+
+/* The instruction that is being served. */
+typedef struct step {
+    ir_ref ref;
+    uint32_t position;
+    uint32_t base;   /* of its places */
+    alloc_set fixed; /* operands have to be in these */
+    alloc_set hard;  /* lost by it: clobbers, fixed temporaries, a fixed result */
+    alloc_set taken; /* hold an operand, or what is moved for it */
+    alloc_set late;  /* not for the result */
+    ir_ref displaced[ALLOC_REGS];
+    unsigned displaced_count;
+    uint8_t result; /* of a two-address form */
+} step;
+
+static void unsatisfiable(alloc_state *s)
+{
+    if (!s->f->status)
+        s->f->status = WASM_E_QUOTA;
+}
+
+/* Where the moves in front of the instruction find it. */
+static uint8_t source(const alloc_state *s, const step *t, ir_ref value)
+{
+    return s->moved_at[value] == t->position ? s->where_from[value] : s->where[value];
+}
+
+static void put_at(alloc_state *s, const step *t, ir_ref value, uint8_t reg)
+{
+    if (s->moved_at[value] != t->position) {
+        s->moved_at[value] = t->position;
+        s->where_from[value] = s->where[value];
+    }
+    if (s->where[value] != ALLOC_NOWHERE && s->held[s->where[value]] == value)
+        s->held[s->where[value]] = 0;
+    s->where[value] = reg;
+    if (reg != ALLOC_NOWHERE) {
+        s->held[reg] = value;
+        s->out->used |= alloc_bit(reg);
+    }
+}
+
+static uint8_t pick_free(const alloc_state *s, alloc_set among, uint8_t hint)
+{
+    if (hint != ALLOC_NOWHERE && (among & alloc_bit(hint)) && !s->held[hint])
+        return hint;
+    for (unsigned i = 0; i < s->ranked_count; i++)
+        if ((among & alloc_bit(s->ranked[i])) && !s->held[s->ranked[i]])
+            return s->ranked[i];
+    return ALLOC_NOWHERE;
+}
+
+/* The register among these whose value is needed last. */
+static uint8_t pick_victim(const alloc_state *s, alloc_set among)
+{
+    uint8_t best = ALLOC_NOWHERE;
+    for (unsigned i = 0; i < s->ranked_count; i++) {
+        uint8_t reg = s->ranked[i];
+        if (!(among & alloc_bit(reg)))
+            continue;
+        if (best == ALLOC_NOWHERE || s->next[s->held[reg]] > s->next[s->held[best]] ||
+            (s->next[s->held[reg]] == s->next[s->held[best]] && s->remade[s->held[reg]]))
+            best = reg;
+    }
+    return best;
+}
+
+/* A register among these that holds nothing any more. */
+static uint8_t choose(alloc_state *s, const step *t, alloc_set among, uint8_t hint)
+{
+    uint8_t reg = pick_free(s, among, hint);
+    if (reg != ALLOC_NOWHERE)
+        return reg;
+    reg = pick_victim(s, among);
+    if (reg == ALLOC_NOWHERE)
+        unsatisfiable(s);
+    else
+        put_at(s, t, s->held[reg], ALLOC_NOWHERE);
+    return reg;
+}
+
+static alloc_set class_of(const alloc_state *s, ir_ref value)
+{
+    return s->allowed[alloc_is_vector(alloc_type(s, value))];
+}
+
+static void set_place(alloc_state *s, uint32_t index, uint8_t reg)
+{
+    s->out->places[index] = (alloc_place){ALLOC_REG, reg};
+}
+
+static void serve_fixed(alloc_state *s, step *t, const alloc_request *r)
+{
+    for (uint32_t k = 0; k < r->in_count; k++)
+        if (r->in[k].use == ALLOC_USE_FIXED)
+            t->fixed |= alloc_bit(r->in[k].reg);
+    for (uint32_t k = 0; k < r->in_count; k++) {
+        const alloc_operand *o = &r->in[k];
+        if (o->use != ALLOC_USE_FIXED)
+            continue;
+        ir_ref there = s->held[o->reg];
+        if (there && there != o->value) {
+            put_at(s, t, there, ALLOC_NOWHERE);
+            t->displaced[t->displaced_count++] = there;
+        }
+        if (source(s, t, o->value) != o->reg)
+            alloc_pend(s, o->reg, o->value, source(s, t, o->value));
+        t->taken |= alloc_bit(o->reg);
+        if (o->late)
+            t->late |= alloc_bit(o->reg);
+        s->out->used |= alloc_bit(o->reg);
+        set_place(s, t->base + k, o->reg);
+    }
+}
+
+static void serve_registers(alloc_state *s, step *t, const alloc_request *r)
+{
+    for (unsigned pass = 0; pass < 2; pass++)
+        for (uint32_t k = 0; k < r->in_count && !s->f->status; k++) {
+            const alloc_operand *o = &r->in[k];
+            if (o->use != ALLOC_USE_REG)
+                continue;
+            uint8_t reg = s->where[o->value];
+            bool suits = reg != ALLOC_NOWHERE && !(o->late && (t->hard & alloc_bit(reg)));
+            if (pass == 0 && !suits)
+                continue;
+            if (pass == 1 && s->out->places[t->base + k].kind == ALLOC_REG)
+                continue;
+            if (!suits) {
+                alloc_set among = class_of(s, o->value) & ~(t->taken | t->fixed);
+                uint8_t from = source(s, t, o->value);
+                alloc_set safe = among & ~t->hard;
+                if (o->late || (s->next[o->value] != ALLOC_NEVER &&
+                                pick_free(s, safe, ALLOC_NOWHERE) != ALLOC_NOWHERE))
+                    among = safe;
+                reg = choose(s, t, among, s->hint[o->value]);
+                if (reg == ALLOC_NOWHERE)
+                    return;
+                put_at(s, t, o->value, reg);
+                alloc_pend(s, reg, o->value, from);
+            }
+            t->taken |= alloc_bit(reg);
+            if (o->late)
+                t->late |= alloc_bit(reg);
+            set_place(s, t->base + k, reg);
+        }
+}
+
+static void serve_any(alloc_state *s, step *t, const alloc_request *r)
+{
+    for (uint32_t k = 0; k < r->in_count; k++) {
+        const alloc_operand *o = &r->in[k];
+        if (o->use != ALLOC_USE_ANY)
+            continue;
+        uint8_t reg = s->where[o->value];
+        if (reg != ALLOC_NOWHERE && !(o->late && (t->hard & alloc_bit(reg)))) {
+            t->taken |= alloc_bit(reg);
+            if (o->late)
+                t->late |= alloc_bit(reg);
+            set_place(s, t->base + k, reg);
+        } else {
+            s->out->places[t->base + k] = alloc_home(s, o->value);
+        }
+    }
+}
+
+/* The operand that the result overwrites: it must be nobody else's any more. */
+static void serve_same(alloc_state *s, step *t, const alloc_request *r)
+{
+    ir_ref value = r->in[r->same].value;
+    uint8_t reg = (uint8_t)s->out->places[t->base + (uint32_t)r->same].index;
+    bool mine = s->where[value] != reg || s->next[value] == ALLOC_NEVER;
+    alloc_set bad = t->late | r->temp_fixed;
+    if (!mine || (bad & alloc_bit(reg))) {
+        alloc_set among = class_of(s, t->ref) & ~(t->taken | t->fixed | r->temp_fixed);
+        uint8_t to = pick_free(s, among, s->hint[t->ref]);
+        if (to == ALLOC_NOWHERE) {
+            to = pick_victim(s, among);
+            if (!(bad & alloc_bit(reg)) &&
+                (to == ALLOC_NOWHERE || s->next[s->held[to]] < s->next[value])) {
+                put_at(s, t, value, ALLOC_NOWHERE); /* from its home, next time */
+                t->result = reg;
+                return;
+            }
+            to = choose(s, t, among, ALLOC_NOWHERE);
+            if (to == ALLOC_NOWHERE)
+                return;
+        }
+        alloc_pend(s, to, value, source(s, t, value));
+        t->taken |= alloc_bit(to);
+        set_place(s, t->base + (uint32_t)r->same, to);
+        reg = to;
+    }
+    t->result = reg;
+}
+
+static void serve_temporaries(alloc_state *s, step *t, const alloc_request *r)
+{
+    uint32_t at = t->base + r->in_count, count = (uint32_t)r->temps + r->vector_temps;
+    t->late |= r->temp_fixed;
+    if (t->result != ALLOC_NOWHERE)
+        t->late |= alloc_bit(t->result);
+    for (uint32_t k = 0; k < count && !s->f->status; k++) {
+        alloc_set among = s->allowed[k >= r->temps] & ~t->late;
+        if (r->out == ALLOC_USE_FIXED && s->f->instrs[t->ref].type != IR_VOID)
+            among &= ~alloc_bit(r->out_reg);
+        alloc_set others = among & ~(t->taken | t->fixed);
+        uint8_t reg = pick_free(s, others, ALLOC_NOWHERE);
+        if (reg == ALLOC_NOWHERE)
+            reg = choose(s, t, others ? others : among, ALLOC_NOWHERE);
+        if (reg == ALLOC_NOWHERE)
+            return;
+        if (s->held[reg])
+            put_at(s, t, s->held[reg], ALLOC_NOWHERE);
+        t->late |= alloc_bit(reg);
+        t->taken |= alloc_bit(reg);
+        s->out->used |= alloc_bit(reg);
+        set_place(s, at++, reg);
+    }
+    for (unsigned reg = 0; reg < ALLOC_REGS; reg++)
+        if (r->temp_fixed & alloc_bit(reg)) {
+            s->out->used |= alloc_bit(reg);
+            set_place(s, at++, (uint8_t)reg);
+        }
+}
+
+/* To another register if there is one to spare, else home. */
+static void give_way(alloc_state *s, step *t, ir_ref value)
+{
+    uint8_t from = source(s, t, value), reg = ALLOC_NOWHERE;
+    alloc_set among = class_of(s, value) & ~(t->taken | t->fixed | t->hard | t->late);
+    if (from != ALLOC_NOWHERE && s->next[value] < ALLOC_FAR_CALL)
+        reg = pick_free(s, among, s->hint[value]);
+    put_at(s, t, value, reg);
+    if (reg != ALLOC_NOWHERE) {
+        t->taken |= alloc_bit(reg);
+        alloc_pend(s, reg, value, from);
+    }
+}
+
+static void serve_the_rest(alloc_state *s, step *t)
+{
+    for (unsigned reg = 0; reg < ALLOC_REGS; reg++)
+        if ((t->hard & alloc_bit(reg)) && s->held[reg] && s->next[s->held[reg]] != ALLOC_NEVER)
+            give_way(s, t, s->held[reg]);
+    for (unsigned i = 0; i < t->displaced_count; i++) {
+        ir_ref value = t->displaced[i];
+        if (s->where[value] == ALLOC_NOWHERE && s->next[value] != ALLOC_NEVER)
+            give_way(s, t, value);
+    }
+}
+
+static void let_die(alloc_state *s, ir_ref value)
+{
+    if (s->where[value] == ALLOC_NOWHERE)
+        return;
+    if (s->held[s->where[value]] == value)
+        s->held[s->where[value]] = 0;
+    s->where[value] = ALLOC_NOWHERE;
+}
+
+/* The value now is in that register, where nothing is that is needed. */
+static void define(alloc_state *s, ir_ref ref, uint8_t reg)
+{
+    s->out->result[ref] = (alloc_place){ALLOC_REG, reg};
+    s->out->used |= alloc_bit(reg);
+    s->next[ref] = s->first_use[ref];
+    if (s->held[reg])
+        s->where[s->held[reg]] = ALLOC_NOWHERE;
+    s->held[reg] = 0;
+    if (s->next[ref] != ALLOC_NEVER) {
+        s->where[ref] = reg;
+        s->held[reg] = ref;
+    }
+}
+
+static void assign_instruction(alloc_state *s, ir_ref ref)
+{
+    ir_func *f = s->f;
+    const ir_instr *instr = &f->instrs[ref];
+    alloc_request *r = &s->request;
+    step t = {.ref = ref, .position = s->position[ref], .result = ALLOC_NOWHERE};
+    *r = (alloc_request){.in = r->in, .in_capacity = r->in_capacity, .same = -1};
+    s->target->request(s->target->baton, f, ref, r);
+    t.base = s->out->operands[ref];
+    bool has_value = instr->type != IR_VOID && !s->remade[ref];
+    if (s->remade[ref])
+        s->next[ref] = s->first_use[ref];
+    t.hard = r->clobbers | r->temp_fixed;
+    if (has_value && r->out == ALLOC_USE_FIXED) {
+        t.hard |= alloc_bit(r->out_reg);
+        if (r->same >= 0) {
+            r->in[r->same].use = ALLOC_USE_FIXED;
+            r->in[r->same].reg = r->out_reg;
+        }
+    }
+    for (uint32_t k = 0; k < r->in_count; k++)
+        s->next[r->in[k].value] = s->next_use[t.base + k];
+    serve_fixed(s, &t, r);
+    serve_registers(s, &t, r);
+    if (f->status)
+        return;
+    if (has_value && r->same >= 0)
+        serve_same(s, &t, r);
+    serve_temporaries(s, &t, r);
+    serve_any(s, &t, r);
+    serve_the_rest(s, &t);
+    alloc_flush(s, ref, ALLOC_FETCHES);
+    for (uint32_t k = 0; k < r->in_count; k++)
+        if (s->next[r->in[k].value] == ALLOC_NEVER)
+            let_die(s, r->in[k].value);
+    for (uint32_t k = 0; k < r->in_count; k++) {
+        ir_ref value = r->in[k].value;
+        uint8_t reg = r->in[k].reg;
+        if (r->in[k].use == ALLOC_USE_FIXED && s->where[value] == ALLOC_NOWHERE &&
+            s->next[value] != ALLOC_NEVER && !s->held[reg] && reg != t.result &&
+            !((t.hard | (t.late & ~alloc_bit(reg))) & alloc_bit(reg)) &&
+            (class_of(s, value) & alloc_bit(reg))) {
+            s->where[value] = reg;
+            s->held[reg] = value;
+        }
+    }
+    if (!has_value || f->status)
+        return;
+    uint8_t reg = t.result;
+    if (r->out == ALLOC_USE_FIXED)
+        reg = r->out_reg;
+    else if (reg == ALLOC_NOWHERE)
+        reg = choose(s, &t, class_of(s, ref) & ~t.late, s->hint[ref]);
+    if (reg != ALLOC_NOWHERE)
+        define(s, ref, reg);
+}
+
+static void arrive(alloc_state *s, ir_ref ref)
+{
+    const ir_instr *instr = &s->f->instrs[ref];
+    alloc_place at = s->target->arrives(s->target->baton, s->f, ref);
+    if (at.kind == ALLOC_REG) {
+        define(s, ref, (uint8_t)at.index);
+        if (!(class_of(s, ref) & alloc_bit(at.index)))
+            unsatisfiable(s);
+        return;
+    }
+    s->out->result[ref] = at;
+    s->next[ref] = s->first_use[ref];
+    if (instr->op != IR_RESULT)
+        s->home[ref] = at;
+    else if (s->next[ref] != ALLOC_NEVER)
+        (void)alloc_home(s, ref);
+}
+
+/* ---- borders of blocks ---- */
+
+static void forget(alloc_state *s)
+{
+    for (unsigned reg = 0; reg < ALLOC_REGS; reg++) {
+        if (s->held[reg])
+            s->where[s->held[reg]] = ALLOC_NOWHERE;
+        s->held[reg] = 0;
+    }
+}
+
+static bool alive(const alloc_state *s, ir_ref value, uint32_t block)
+{
+    return s->alive_in[value] == block + 1;
+}
+
+static alloc_held *keep(alloc_state *s, uint8_t *count)
+{
+    unsigned n = 0;
+    for (unsigned reg = 0; reg < ALLOC_REGS; reg++)
+        n += s->held[reg] != 0;
+    alloc_held *list = ARENA_ARRAY(s->f->arena, alloc_held, n);
+    if (!list) {
+        s->f->status = WASM_E_QUOTA;
+        return NULL;
+    }
+    *count = (uint8_t)n;
+    n = 0;
+    for (unsigned reg = 0; reg < ALLOC_REGS; reg++)
+        if (s->held[reg])
+            list[n++] = (alloc_held){s->held[reg], (uint8_t)reg};
+    return list;
+}
+
+/* What a loop does not use leaves while the loop wants more registers than there are, or calls
+ * (then they would have to come back in each round). */
+static void make_room_for_loop(alloc_state *s, uint32_t block)
+{
+    const alloc_block *a = &s->blocks[block];
+    for (unsigned kind = 0; kind < 2; kind++) {
+        uint32_t room = (uint32_t)__builtin_popcountll(s->allowed[kind]);
+        uint32_t over = a->pressure[kind] > room ? a->pressure[kind] - room : 0;
+        for (;;) {
+            uint8_t reg = ALLOC_NOWHERE;
+            for (unsigned i = 0; i < s->ranked_count; i++) {
+                uint8_t one = s->ranked[i];
+                if ((s->allowed[kind] & alloc_bit(one)) && s->held[one] &&
+                    (reg == ALLOC_NOWHERE || s->next[s->held[one]] > s->next[s->held[reg]]))
+                    reg = one;
+            }
+            if (reg == ALLOC_NOWHERE)
+                break;
+            uint32_t distance = s->next[s->held[reg]] - a->first_position;
+            if (distance < ALLOC_FAR_CALL && !(over && distance >= ALLOC_FAR_EXIT))
+                break;
+            if (over)
+                over--;
+            let_die(s, s->held[reg]);
+        }
+    }
+}
+
+/* Loads what a loop uses soon before it begins. */
+static void ask_for_loop(alloc_state *s, uint32_t block)
+{
+    const alloc_block *a = &s->blocks[block];
+    uint32_t spare[2];
+    for (unsigned kind = 0; kind < 2; kind++) {
+        uint32_t room = (uint32_t)__builtin_popcountll(s->allowed[kind]);
+        spare[kind] = room;
+        for (unsigned reg = 0; reg < ALLOC_REGS; reg++)
+            if ((s->allowed[kind] & alloc_bit(reg)) && s->held[reg])
+                spare[kind]--;
+    }
+    for (uint32_t i = 0; i < a->live_count; i++) {
+        ir_ref value = a->live[i].value;
+        unsigned kind = alloc_is_vector(alloc_type(s, value));
+        if (s->where[value] != ALLOC_NOWHERE || a->live[i].distance >= ALLOC_FAR_EXIT ||
+            !spare[kind])
+            continue;
+        uint8_t reg = pick_free(s, s->allowed[kind], s->hint[value]);
+        if (reg == ALLOC_NOWHERE)
+            continue;
+        s->where[value] = reg;
+        s->held[reg] = value;
+        s->out->used |= alloc_bit(reg);
+        spare[kind]--;
+    }
+}
+
+static void place_phis(alloc_state *s, uint32_t block, uint32_t pred, const alloc_block *from)
+{
+    const ir_func *f = s->f;
+    const ir_block *b = &f->blocks[block];
+    for (ir_ref phi = b->first; phi && f->instrs[phi].op == IR_PHI; phi = f->instrs[phi].next) {
+        const ir_ref *item = ir_list_items(f, f->instrs[phi].extra);
+        uint8_t wish = s->hint[phi];
+        for (unsigned i = 0; i < from->end_count; i++)
+            if (from->end[i].value == item[pred] && (wish == ALLOC_NOWHERE || s->held[wish]))
+                wish = from->end[i].reg;
+        s->next[phi] = s->first_use[phi];
+        uint8_t reg = pick_free(s, class_of(s, phi), wish);
+        if (reg == ALLOC_NOWHERE) {
+            uint8_t other = pick_victim(s, class_of(s, phi));
+            if (other != ALLOC_NOWHERE && s->next[s->held[other]] > s->next[phi]) {
+                ir_ref loser = s->held[other];
+                let_die(s, loser);
+                if (f->instrs[loser].op == IR_PHI && f->instrs[loser].block == block)
+                    s->out->result[loser] = alloc_home(s, loser);
+                reg = other;
+            }
+        }
+        if (s->first_use[phi] == ALLOC_NEVER) {
+            s->out->result[phi] = (alloc_place){ALLOC_NONE, 0};
+            continue;
+        }
+        if (reg == ALLOC_NOWHERE) {
+            s->out->result[phi] = alloc_home(s, phi);
+            continue;
+        }
+        define(s, phi, reg);
+        for (uint32_t p = 0; p < b->pred_count; p++)
+            if (s->hint[item[p]] == ALLOC_NOWHERE)
+                s->hint[item[p]] = reg;
+    }
+}
+
+/* Phis of a block with one predecessor, which may have several successors: moves at the beginning.
+ */
+static void rename_phis(alloc_state *s, uint32_t block, const alloc_block *from)
+{
+    const ir_func *f = s->f;
+    ir_ref phi = f->blocks[block].first;
+    if (f->instrs[phi].op != IR_PHI)
+        return;
+    place_phis(s, block, 0, from);
+    for (; f->instrs[phi].op == IR_PHI; phi = f->instrs[phi].next) {
+        alloc_place to = s->out->result[phi];
+        ir_ref value = ir_list_items(f, f->instrs[phi].extra)[0];
+        uint8_t reg = ALLOC_NOWHERE;
+        for (unsigned i = 0; i < from->end_count; i++)
+            if (from->end[i].value == value)
+                reg = from->end[i].reg;
+        if (to.kind != ALLOC_NONE)
+            alloc_pend(s, to.kind == ALLOC_REG ? to.index : ALLOC_REGS + phi, value, reg);
+    }
+    alloc_flush(s, alloc_real(f, phi), ALLOC_SAVES);
+}
+
+static void begin_block(alloc_state *s, uint32_t block)
+{
+    const ir_func *f = s->f;
+    const ir_block *b = &f->blocks[block];
+    alloc_block *a = &s->blocks[block];
+    forget(s);
+    for (uint32_t i = 0; i < a->live_count; i++) {
+        s->alive_in[a->live[i].value] = block + 1;
+        s->next[a->live[i].value] = a->first_position + a->live[i].distance;
+    }
+    uint32_t best = UINT32_MAX;
+    for (uint32_t p = 0; p < b->pred_count; p++) {
+        const ir_block *one = &f->blocks[b->preds[p]];
+        if (!s->blocks[b->preds[p]].assigned)
+            continue;
+        if (best == UINT32_MAX || (f->blocks[b->preds[best]].is_cold && !one->is_cold))
+            best = p;
+    }
+    if (best == UINT32_MAX)
+        return;
+    const alloc_block *from = &s->blocks[b->preds[best]];
+    for (unsigned i = 0; i < from->end_count; i++)
+        if (alive(s, from->end[i].value, block)) {
+            s->held[from->end[i].reg] = from->end[i].value;
+            s->where[from->end[i].value] = from->end[i].reg;
+        }
+    if (b->pred_count == 1) {
+        rename_phis(s, block, from);
+        return;
+    }
+    if (b->is_loop_header)
+        make_room_for_loop(s, block);
+    place_phis(s, block, best, from);
+    if (b->is_loop_header)
+        ask_for_loop(s, block);
+    a->begin = keep(s, &a->begin_count);
+    a->begun = true;
+    for (uint32_t p = 0; p < b->pred_count && !f->status; p++)
+        if (s->blocks[b->preds[p]].assigned)
+            alloc_edge(s, b->preds[p], block);
+}
+
+static void end_block(alloc_state *s, uint32_t block)
+{
+    alloc_block *a = &s->blocks[block];
+    a->end = keep(s, &a->end_count);
+    a->assigned = true;
+    uint32_t count;
+    const uint32_t *succ = alloc_successors(s->f, block, &count);
+    if (count == 1 && s->blocks[succ[0]].begun && !s->f->status)
+        alloc_edge(s, block, succ[0]);
+}
+
+void alloc_assign(alloc_state *s)
+{
+    ir_func *f = s->f;
+    for (uint32_t i = 0; i < s->sequence_count && !f->status; i++) {
+        uint32_t block = s->sequence[i];
+        begin_block(s, block);
+        for (ir_ref ref = f->blocks[block].first; ref && !f->status; ref = f->instrs[ref].next) {
+            const ir_instr *instr = &f->instrs[ref];
+            if ((instr->flags & IR_FOLDED) || instr->op == IR_PHI)
+                continue;
+            if (instr->op == IR_PARAM || instr->op == IR_CALLEE || instr->op == IR_RESULT)
+                arrive(s, ref);
+            else
+                assign_instruction(s, ref);
+        }
+        if (!f->status)
+            end_block(s, block);
+    }
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * alloc_internal.h — what the parts of the register allocator share: alloc.c (the order, who uses
+ * what, how far away the next use is), alloc_assign.c (registers), alloc_moves.c (moves).
+ *
+ * Memory: the function's arena. Threads: those of the function.
+ */
+#ifndef WASMSERVE_ALLOC_INTERNAL_H
+#define WASMSERVE_ALLOC_INTERNAL_H
+
+#include "alloc.h"
+
+enum {
+    ALLOC_NOWHERE = 255, /* in no register */
+    /* What makes a next use count as further away than it is in instructions: */
+    ALLOC_FAR_EXIT = 1 << 16, /* the loop has to be left first */
+    ALLOC_FAR_COLD = 1 << 18, /* it is in a block that hardly ever runs */
+    ALLOC_FAR_CALL = 1 << 20, /* a call, which takes all registers, comes first */
+    ALLOC_FAREST = 1 << 28
+};
+#define ALLOC_NEVER UINT32_MAX
+
+typedef struct alloc_live {
+    ir_ref value;
+    uint32_t distance; /* from the block's beginning to the next use */
+} alloc_live;
+
+typedef struct alloc_held {
+    ir_ref value;
+    uint8_t reg;
+} alloc_held;
+
+typedef struct alloc_block {
+    alloc_live *live; /* values that live at its beginning, by number; without its phis */
+    uint32_t live_count;
+    uint32_t first_position;
+    uint32_t pressure[2]; /* most values that live at once: integers, vectors. Of a loop's header:
+                             in the whole loop */
+    alloc_held *begin, *end; /* registers at its borders */
+    uint8_t begin_count, end_count;
+    bool assigned; /* `begin` and `end` are known; during the assignment */
+    bool begun;
+} alloc_block;
+
+/* A move that is one of several at the same time. Locations: registers by number, then the homes
+ * of values: ALLOC_REGS + value. */
+typedef struct alloc_pending {
+    uint32_t to;
+    ir_ref value; /* what is moved … */
+    uint8_t from; /* … from this register, or ALLOC_NOWHERE: from its home */
+    uint8_t type;
+} alloc_pending;
+
+typedef struct alloc_move_list {
+    alloc_move *items;
+    uint32_t count, capacity;
+} alloc_move_list;
+
+/* Moves in front of one instruction are done in this order. */
+enum { ALLOC_SAVES, ALLOC_FETCHES, ALLOC_EDGES, ALLOC_PHASES };
+
+typedef struct alloc_state {
+    ir_func *f;
+    const alloc_target *target;
+    alloc_outcome *out;
+    alloc_block *blocks;
+    uint32_t *sequence; /* blocks in the order of assignment: f->order, but a block comes after one
+                           of its predecessors */
+    uint32_t sequence_count;
+    uint32_t *position; /* by ir_ref, in that order */
+
+    /* By operand, like out->places: */
+    ir_ref *operand;
+    uint32_t *next_use; /* position of the next after this instruction, or ALLOC_NEVER */
+    uint32_t operand_count, operand_capacity;
+    uint32_t *operand_end; /* by ir_ref */
+    uint32_t *first_use;   /* by ir_ref, of a value in the block that makes it: its first use */
+
+    /* By ir_ref: */
+    uint8_t *remade;
+    uint8_t *where;      /* register that holds the value, or ALLOC_NOWHERE */
+    uint8_t *where_from; /* the same before the present instruction's moves, if … */
+    uint32_t *moved_at;  /* … this is the present instruction */
+    uint8_t *hint;       /* register that its user would like, or ALLOC_NOWHERE */
+    uint32_t *next;      /* position of its next use */
+    uint32_t *alive_in;  /* 1 + the block for whose beginning `next` was set last */
+    alloc_place *home;   /* slot; kind NONE: has none yet */
+    uint32_t *readers;   /* by location: of the pending moves that read it */
+    uint32_t *writer;    /* by location: 1 + the pending move into it */
+
+    /* Registers: */
+    ir_ref held[ALLOC_REGS];
+    alloc_set allowed[2];
+    uint8_t rank[ALLOC_REGS], ranked[ALLOC_REGS], ranked_count; /* order of preference */
+
+    alloc_pending *pending;
+    uint32_t pending_count, pending_capacity;
+    alloc_move_list moves[ALLOC_PHASES];
+    uint32_t cycle_slot; /* 1 + offset of 16 bytes for cycles of slots */
+    alloc_request request;
+} alloc_state;
+
+static inline bool alloc_is_vector(ir_type type)
+{
+    return type >= IR_F32;
+}
+static inline alloc_set alloc_bit(unsigned reg)
+{
+    return (alloc_set)1 << reg;
+}
+static inline ir_type alloc_type(const alloc_state *s, ir_ref value)
+{
+    return (ir_type)s->f->instrs[value].type;
+}
+static inline bool alloc_is_call(unsigned op)
+{
+    return op == IR_CALL || op == IR_CALL_CODE || op == IR_CALL_HELPER;
+}
+/* Targets of the block's terminator: an array of *count. */
+const uint32_t *alloc_successors(const ir_func *f, uint32_t block, uint32_t *count);
+/* This instruction, or the next that has code in front of which a move may stand. */
+static inline ir_ref alloc_real(const ir_func *f, ir_ref ref)
+{
+    while (f->instrs[ref].op == IR_RESULT || f->instrs[ref].op == IR_PHI ||
+           f->instrs[ref].op == IR_PARAM || f->instrs[ref].op == IR_CALLEE ||
+           (f->instrs[ref].flags & IR_FOLDED))
+        ref = f->instrs[ref].next;
+    return ref;
+}
+/* Makes room in an array of the arena; false: f->status is set. */
+bool alloc_room(ir_func *f, void *items, uint32_t *capacity, uint32_t wanted, size_t size);
+
+/* alloc_assign.c: registers for all blocks in s->sequence. */
+void alloc_assign(alloc_state *s);
+
+/* alloc_moves.c */
+/* Its slot, which it gets now if it has none; or REMAKE. */
+alloc_place alloc_home(alloc_state *s, ir_ref value);
+void alloc_pend(alloc_state *s, uint32_t to, ir_ref value, uint8_t from);
+/* Writes the pending moves, which happen at once, in an order that comes to the same. */
+void alloc_flush(alloc_state *s, ir_ref before, unsigned phase);
+/* Moves on the edge from `block`, whose only successor has several predecessors. */
+void alloc_edge(alloc_state *s, uint32_t block, uint32_t successor);
+/* Stores into slots where values are defined; all moves in the order of the code. */
+void alloc_finish(alloc_state *s);
+
+#endif
