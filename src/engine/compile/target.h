@@ -22,9 +22,13 @@ typedef enum code_reloc_kind {
 /* Code written by hand, once per image, at its beginning. */
 typedef enum code_stub {
     STUB_ENTER,  /* a native_enter_fn */
-    STUB_HELPER, /* calls a helper on the thread's stack */
+    STUB_HELPER, /* calls a helper on the thread's stack. Like POLL and TRAP it leaves in
+                    store->native.sp where the return address into the code stands, and in fp the
+                    frame pointer of that code */
     STUB_POLL,   /* the same for POLL, all registers preserved */
-    STUB_TRAP,   /* the gate of traps; also where a fault is sent */
+    STUB_TRAP,   /* the gate of traps, called with the status; a fault is sent there with the
+                    address of the faulting instruction pushed as the return address */
+    STUB_LEAVE,  /* jumped to: leaves this activation with the status in the result register */
     STUB_COUNT
 } code_stub;
 
@@ -66,7 +70,8 @@ void code_add_site(code_buffer *b, uint32_t code, uint32_t offset);
 
 typedef struct target {
     const char *name;
-    uint32_t features; /* of this processor, as far as code depends on them: for the cache's key */
+    /* Of this processor, as far as code depends on them: for the cache's key. */
+    uint32_t (*features)(void);
     bool (*available)(void); /* the processor has what all code needs */
     bool (*has)(
         unsigned op); /* whether it can emit this isa_op; functions with others are declined */
