@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * x64_impl.h — what the files of the x86-64 target share.
+ *
+ * How:     x64_rows has a row for each isa_op: which class of code it is, and the encoding. A class
+ *          has a case in three places: x64_shape_of() (which operands it reads, after folding; the
+ *          one place that looks through what is folded, so that request and emission cannot
+ *          disagree), x64_request() (registers) and x64_emit_*() (bytes).
+ *
+ * Registers: r14 instance, r15 base of memory 0, rbp frame, r11 and xmm15 scratch. Integer
+ *          arguments rdi rsi rdx rcx r8 r9, vectors xmm0 to xmm7, results rax rdx and xmm0 xmm1,
+ *          CALLEE in r10.
+ * Frame:   [rbp + 16 …] arguments of the caller's, [rbp - spill …] slots, [rsp …] outgoing.
+ */
+#ifndef WASMSERVE_X64_IMPL_H
+#define WASMSERVE_X64_IMPL_H
+
+#include "x64_asm.h"
+
+enum {
+    X64_INSTANCE = R14,
+    X64_BASE = R15,
+    X64_SCRATCH = R11,
+    X64_XSCRATCH = 15,
+    X64_CALLEE = R10,
+    /* With ALLOC_ARRIVING: a result, at rsp, and not a parameter, above the frame. */
+    X64_OUTGOING = 0x40000000
+};
+
+/* target.features; x64_switch_off is for tests. */
+enum x64_feature { X64_AVX = 1, X64_BMI1 = 2, X64_BMI2 = 4, X64_LZCNT = 8 };
+uint32_t x64_features(void);
+extern uint32_t x64_switched_off;
+
+typedef enum x64_class {
+    CLASS_NONE,  /* no code for it */
+    CLASS_CONST, /* integers and floats */
+    CLASS_ALU,   /* extra: digit */
+    CLASS_ADD,   /* or lea */
+    CLASS_MUL,
+    CLASS_SHIFT,  /* extra: digit; code: the BMI2 form or 0 */
+    CLASS_DIVIDE, /* extra: DIVIDE_* */
+    CLASS_EQZ,
+    CLASS_COMPARE, /* extra: cc */
+    CLASS_CLZ,
+    CLASS_CTZ,
+    CLASS_UNARY, /* code reg, rm */
+    CLASS_SAME,  /* no code: the register as it is */
+    CLASS_LOAD,
+    CLASS_STORE,
+    CLASS_SELECT,
+    CLASS_FBINARY,
+    CLASS_FMINMAX,
+    CLASS_FUNARY,
+    CLASS_FROUND,
+    CLASS_FCOMPARE,
+    CLASS_FSIGN, /* abs, neg: extra: 0 and-not, 1 xor */
+    CLASS_COPYSIGN,
+    CLASS_CROSS, /* movd, movq and conversions between the kinds of registers */
+    CLASS_CONVERT_U64,
+    CLASS_TRUNC /* extra: TRUNC_* */
+} x64_class;
+
+enum { DIVIDE_SIGNED = 1, DIVIDE_REMAINDER = 2 };
+enum { TRUNC_UNSIGNED = 1, TRUNC_64 = 2, TRUNC_SATURATES = 4 };
+enum { COMMUTES = 1, WIDE = 2 }; /* x64_row.flags; WIDE: of 64 bits */
+
+typedef struct x64_row {
+    uint8_t cls, extra, flags;
+    x64_code code;
+} x64_row;
+extern const x64_row x64_rows[OP_COUNT];
+
+/* ---- operands, after folding ------------------------------------------------------------------
+ */
+
+typedef enum x64_operand_kind { X64_NO, X64_IN, X64_PINNED, X64_IMM, X64_MEM } x64_operand_kind;
+
+typedef struct x64_operand {
+    uint8_t kind;
+    uint8_t in; /* IN: index into x64_shape.in; PINNED: the register */
+    int64_t imm;
+} x64_operand;
+
+typedef struct x64_address {
+    x64_operand base, index;
+    uint8_t scale;
+    uint64_t offset; /* may be more than a displacement holds */
+    ir_ref site;     /* the guarded access, or 0 */
+} x64_address;
+
+/* a ? b, in flags. */
+typedef struct x64_cond {
+    x64_operand a, b;
+    x64_code code; /* of cmp or test with a register (rr), or of ucomis */
+    bool test, real;
+    uint8_t cc;
+    uint8_t parity; /* of floats: 1: and ordered, 2: or unordered */
+} x64_cond;
+
+enum { X64_INS = 8 };
+typedef struct x64_shape {
+    const ir_func *f;
+    uint32_t *absorbed; /* by ir_ref, counted if not NULL: uses that need no register */
+    ir_ref in[X64_INS];
+    uint32_t in_count;
+    x64_operand a, b;
+    x64_address mem; /* of loads, stores, and of the one operand that is MEM */
+    x64_cond cond;
+} x64_shape;
+
+void x64_shape_of(const ir_func *f, ir_ref ref, uint32_t *absorbed, x64_shape *s);
+/* Marks what is folded (IR_FOLDED). */
+wasm_status x64_select(ir_func *f);
+static inline x64_class x64_class_of(unsigned op)
+{
+    return op < OP_COUNT ? (x64_class)x64_rows[op].cls : CLASS_NONE;
+}
+bool x64_imm_of(const ir_func *f, ir_ref ref, int64_t *imm);
+
+/* ---- places of arguments ----------------------------------------------------------------------
+ */
+
+typedef struct x64_places {
+    uint8_t integers, vectors;
+    uint32_t stack;
+} x64_places;
+/* Of the next argument (or result): REG, or SLOT with the offset in that area. */
+alloc_place x64_place_argument(x64_places *p, ir_type type);
+alloc_place x64_place_result(x64_places *p, ir_type type);
+static inline bool x64_is_vector(unsigned type)
+{
+    return type >= IR_F32;
+}
+
+extern const alloc_target x64_alloc;
+
+/* ---- emission ---------------------------------------------------------------------------------
+ */
+
+typedef struct x64_cold x64_cold;
+typedef struct x64_emitter {
+    ir_func *f;
+    const alloc_outcome *places;
+    x64_asm a;
+    uint32_t features;
+    uint32_t *blocks; /* labels */
+    x64_cold *cold, **cold_tail;
+    x64_cold *trap; /* the newest of a trap */
+    uint32_t spill; /* bytes of the spill area, a multiple of 16 */
+    uint32_t frame; /* below rbp, all of it */
+    uint32_t next_move;
+    uint32_t next_block; /* that follows in the code, or UINT32_MAX */
+    /* Of the instruction at hand: */
+    ir_ref ref;
+    const ir_instr *i;
+    const alloc_place *in;
+    x64_shape s;
+} x64_emitter;
+
+/* What stands behind the function: written by `emit` once all else is. */
+struct x64_cold {
+    void (*emit)(x64_emitter *e, const x64_cold *c);
+    x64_cold *next;
+    uint32_t label, back;
+    uint32_t at;  /* offset in the Wasm file */
+    uint64_t imm; /* status, cost */
+    uint8_t reg, reg2;
+    uint8_t op_extra;
+    bool wide;
+};
+
+/* A new piece of cold code, its label made. Never NULL (out of memory: e->a.failed, and a dummy).
+ */
+x64_cold *x64_cold_new(x64_emitter *e, void (*emit)(x64_emitter *, const x64_cold *));
+uint32_t x64_trap_label(x64_emitter *e, wasm_status status, uint32_t at);
+unsigned x64_reg(const x64_emitter *e, x64_operand o);
+unsigned x64_out(const x64_emitter *e);
+x64_mem x64_memory(x64_emitter *e); /* of e->s.mem; may use the scratch register, notes the site */
+/* code reg, the operand: register or memory. */
+void x64_op(x64_emitter *e, x64_code code, unsigned reg, x64_operand o);
+void x64_flags(x64_emitter *e); /* of e->s.cond */
+void x64_jump_if(x64_emitter *e, bool wanted, uint32_t label);
+void x64_move(x64_emitter *e, unsigned type, alloc_place from, alloc_place to);
+void x64_remake(x64_emitter *e, ir_ref ref, unsigned reg); /* reg as alloc numbers it */
+void x64_real_const(x64_emitter *e, unsigned xmm, uint64_t bits, bool wide);
+void x64_emit_integer(x64_emitter *e, const x64_row *row);
+void x64_emit_real(x64_emitter *e, const x64_row *row);
+void x64_emit_call(x64_emitter *e);
+void x64_emit_return(x64_emitter *e);
+void x64_stubs(code_buffer *out);
+wasm_status x64_emit(ir_func *f, code_buffer *out, uint32_t *entry);
+
+#endif
