@@ -138,7 +138,7 @@ static void constrain(const x64_row *row, const x64_shape *s, alloc_request *r)
     case CLASS_SHIFT:
         if (s->b.kind == X64_IMM) {
             r->same = s->a.in;
-        } else if (!row->code || !(features & X64_BMI2)) {
+        } else if (!(row->code & 0xFF) || !(features & X64_BMI2)) {
             r->same = s->a.in;
             r->in[s->b.in].use = ALLOC_USE_FIXED;
             r->in[s->b.in].reg = RCX;

@@ -1,0 +1,816 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * x64_test.c — machine code of single instructions, run and compared with C.
+ * layers: compile
+ *
+ * How: a function is built by hand for each instruction, as an entry thunk (slots in, slots out),
+ *      in several forms: operands in registers, under pressure, the second one a constant, the
+ *      second one in memory. All are assembled into one buffer, mapped from a memfd, and entered
+ *      through STUB_ENTER with an instance that has a store and helpers of this file.
+ */
+#include "unit.h"
+
+#include "target.h"
+
+#if defined(__x86_64__)
+#include <math.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "x64_impl.h"
+
+static wasm_status trapped;
+static unsigned polls;
+
+static uint64_t helper_trap(wasm_instance *instance, uint64_t status)
+{
+    (void)instance;
+    trapped = (wasm_status)status;
+    return status;
+}
+
+static uint64_t helper_poll(wasm_instance *instance, uint64_t cost)
+{
+    (void)instance;
+    polls++;
+    return cost == 99 ? WASM_E_UNREACHABLE : WASM_OK;
+}
+
+/* Says what it was given, as one number. */
+static uint64_t helper_value(wasm_instance *instance, uint64_t a, uint64_t b)
+{
+    return instance->store ? a * 1000 + b : 0;
+}
+
+static const void *helpers[NATIVE_HELPERS];
+static _Alignas(64) uint8_t stack[1 << 20];
+static wasm_store store;
+static wasm_instance instance = {.store = &store, .helpers = helpers};
+
+typedef struct fixture {
+    quota quota;
+    arena arena;
+    ir_func f;
+    code_buffer code;
+    uint8_t *mapped;
+    size_t mapped_size;
+    uint32_t funcs[64]; /* entries, for CODE_FUNC */
+} fixture;
+
+static void setup(fixture *x)
+{
+    memset(x, 0, sizeof *x);
+    quota_init(&x->quota, 0);
+    arena_init(&x->arena, &x->quota);
+    code_buffer_init(&x->code, &x->quota);
+    target_x64.stubs(&x->code);
+    helpers[NATIVE_TRAP] = (const void *)(uintptr_t)helper_trap;
+    helpers[NATIVE_POLL] = (const void *)(uintptr_t)helper_poll;
+    helpers[NATIVE_MEMORY_GROW] = (const void *)(uintptr_t)helper_value;
+    store.native.limit = (uintptr_t)stack + NATIVE_MARGIN;
+    store.native.host_sp = NULL;
+}
+
+static void teardown(fixture *x)
+{
+    if (x->mapped)
+        munmap(x->mapped, x->mapped_size);
+    code_buffer_release(&x->code);
+    arena_release(&x->arena);
+}
+
+static void begin(fixture *x)
+{
+    arena_release(&x->arena);
+    arena_init(&x->arena, &x->quota);
+    ir_reset(&x->f, &x->arena);
+    ir_block_new(&x->f);
+}
+
+static uint32_t finish(fixture *x)
+{
+    uint32_t entry = 0;
+    char why[256] = "";
+    ir_split_edges(&x->f);
+    ir_analyse(&x->f);
+    ir_count_uses(&x->f);
+    if (!CHECK(ir_verify(&x->f, why, sizeof why)))
+        FAIL("%s", why);
+    CHECK_EQ_INT(target_x64.emit(&x->f, &x->code, &entry), WASM_OK);
+    return entry;
+}
+
+/* Relocates and maps what has been assembled. */
+static bool map(fixture *x)
+{
+    code_buffer *b = &x->code;
+    for (uint32_t n = 0; n < b->reloc_count; n++) {
+        const code_reloc *r = &b->relocs[n];
+        uint32_t to = r->kind == CODE_STUB ? b->stubs[r->index] : x->funcs[r->index];
+        uint32_t distance = to - (r->at + 4);
+        memcpy(b->bytes + r->at, &distance, 4);
+    }
+    const char *dump = getenv("X64_TEST_DUMP");
+    FILE *file = dump ? fopen(dump, "wb") : NULL;
+    if (file) {
+        fwrite(b->bytes, 1, b->length, file);
+        fclose(file);
+    }
+    int fd = memfd_create("x64_test", MFD_CLOEXEC);
+    if (fd < 0 || write(fd, b->bytes, b->length) != (ssize_t)b->length)
+        return false;
+    x->mapped_size = b->length;
+    x->mapped = mmap(NULL, b->length, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+    close(fd);
+    if (x->mapped == MAP_FAILED)
+        x->mapped = NULL;
+    return x->mapped;
+}
+
+static wasm_status enter(fixture *x, uint32_t entry, uint64_t *slots)
+{
+    native_enter_fn go;
+    void *at = x->mapped + x->code.stubs[STUB_ENTER];
+    memcpy(&go, &at, sizeof go);
+    trapped = WASM_OK;
+    wasm_status status = go(&instance, x->mapped + entry, slots, NULL, stack + sizeof stack);
+    CHECK_EQ_INT(status, trapped);
+    CHECK(store.native.host_sp == NULL);
+    return status;
+}
+
+#define EMIT(op, type, a, b, c, imm) ir_append(&x->f, 0, op, type, a, b, c, imm, 7)
+
+static ir_ref peek(fixture *x, ir_ref at, ir_type type, uint64_t offset)
+{
+    ir_ref r = EMIT(IR_PEEK, type, at, 0, 0, offset);
+    x->f.instrs[r].extra = type == IR_V128 ? 16 : type == IR_I64 || type == IR_F64 ? 8 : 4;
+    return r;
+}
+
+static void poke(fixture *x, ir_ref at, ir_ref value, uint64_t offset)
+{
+    ir_type type = (ir_type)x->f.instrs[value].type;
+    ir_ref r = EMIT(IR_POKE, IR_VOID, at, value, 0, offset);
+    x->f.instrs[r].extra = type == IR_V128 ? 16 : type == IR_I64 || type == IR_F64 ? 8 : 4;
+}
+
+/* ---- what C says ------------------------------------------------------------------------------
+ */
+
+static float f32_of(uint64_t bits)
+{
+    uint32_t low = (uint32_t)bits;
+    float f;
+    memcpy(&f, &low, 4);
+    return f;
+}
+
+static double f64_of(uint64_t bits)
+{
+    double f;
+    memcpy(&f, &bits, 8);
+    return f;
+}
+
+static uint64_t of_f32(float f)
+{
+    uint32_t bits;
+    memcpy(&bits, &f, 4);
+    return bits;
+}
+
+static uint64_t of_f64(double f)
+{
+    uint64_t bits;
+    memcpy(&bits, &f, 8);
+    return bits;
+}
+
+static uint64_t rotate(uint64_t v, unsigned by, unsigned bits)
+{
+    uint64_t mask = bits == 64 ? UINT64_MAX : UINT32_MAX;
+    by &= bits - 1;
+    return by ? (v << by | (v & mask) >> (bits - by)) & mask : v & mask;
+}
+
+static double min_of(double a, double b)
+{
+    return isnan(a) || isnan(b) ? NAN : a == b ? (signbit(a) ? a : b) : a < b ? a : b;
+}
+
+static double max_of(double a, double b)
+{
+    return isnan(a) || isnan(b) ? NAN : a == b ? (signbit(a) ? b : a) : a > b ? a : b;
+}
+
+/* least, past: the bounds as doubles, of truncated values; out of them: trap or saturate. */
+static uint64_t truncated(double v, bool is_signed, bool wide, bool saturates, wasm_status *trap)
+{
+    double past = wide ? (is_signed ? 0x1p63 : 0x1p64) : is_signed ? 0x1p31 : 0x1p32;
+    double least = is_signed ? -past : 0;
+    double t = trunc(v);
+    if (isnan(v)) {
+        *trap = saturates ? WASM_OK : WASM_E_INVALID_CONVERSION;
+        return 0;
+    }
+    if (t < least || t >= past) {
+        *trap = saturates ? WASM_OK : WASM_E_INTEGER_OVERFLOW;
+        uint64_t low = !is_signed ? 0 : wide ? (uint64_t)INT64_MIN : (uint32_t)INT32_MIN;
+        uint64_t high = is_signed ? (wide ? (uint64_t)INT64_MAX : (uint64_t)INT32_MAX)
+                                  : (wide ? UINT64_MAX : UINT32_MAX);
+        return t < least ? low : high;
+    }
+    uint64_t r = is_signed ? (uint64_t)(int64_t)t : (uint64_t)t;
+    return wide ? r : (uint32_t)r;
+}
+
+#define INTEGER(T, bits, S, U)                                                                     \
+    case OP_##T##_EQZ: return (U)a == 0;                                                           \
+    case OP_##T##_EQ: return (U)a == (U)b;                                                         \
+    case OP_##T##_NE: return (U)a != (U)b;                                                         \
+    case OP_##T##_LT_S: return (S)a < (S)b;                                                        \
+    case OP_##T##_LT_U: return (U)a < (U)b;                                                        \
+    case OP_##T##_GT_S: return (S)a > (S)b;                                                        \
+    case OP_##T##_GT_U: return (U)a > (U)b;                                                        \
+    case OP_##T##_LE_S: return (S)a <= (S)b;                                                       \
+    case OP_##T##_LE_U: return (U)a <= (U)b;                                                       \
+    case OP_##T##_GE_S: return (S)a >= (S)b;                                                       \
+    case OP_##T##_GE_U: return (U)a >= (U)b;                                                       \
+    case OP_##T##_CLZ:                                                                             \
+        return (U)a ? (unsigned)__builtin_clzll((U)a) - (64 - (bits)) : (unsigned)(bits);          \
+    case OP_##T##_CTZ: return (U)a ? (unsigned)__builtin_ctzll((U)a) : (unsigned)(bits);           \
+    case OP_##T##_POPCNT: return (unsigned)__builtin_popcountll((U)a);                             \
+    case OP_##T##_ADD: return (U)(a + b);                                                          \
+    case OP_##T##_SUB: return (U)(a - b);                                                          \
+    case OP_##T##_MUL: return (U)(a * b);                                                          \
+    case OP_##T##_AND: return (U)(a & b);                                                          \
+    case OP_##T##_OR: return (U)(a | b);                                                           \
+    case OP_##T##_XOR: return (U)(a ^ b);                                                          \
+    case OP_##T##_SHL: return (U)((U)a << (b & ((bits)-1)));                                       \
+    case OP_##T##_SHR_U: return (U)a >> (b & ((bits)-1));                                          \
+    case OP_##T##_SHR_S: return (U)((S)a >> (b & ((bits)-1)));                                     \
+    case OP_##T##_ROTL: return rotate(a, (unsigned)b, bits);                                       \
+    case OP_##T##_ROTR: return rotate(a, (unsigned)-(int)b, bits);                                 \
+    case OP_##T##_EXTEND8_S: return (U)(int8_t)a;                                                  \
+    case OP_##T##_EXTEND16_S: return (U)(int16_t)a;                                                \
+    case OP_##T##_DIV_S:                                                                           \
+    case OP_##T##_REM_S:                                                                           \
+        if ((U)b && (U)b == (U)-1) {                                                               \
+            if (op == OP_##T##_REM_S)                                                              \
+                return 0;                                                                          \
+            if ((U)a == (U)1 << ((bits)-1))                                                        \
+                *trap = WASM_E_INTEGER_OVERFLOW;                                                   \
+            return (U)(0 - a);                                                                     \
+        }                                                                                          \
+        if (!(U)b)                                                                                 \
+            *trap = WASM_E_DIVIDE_BY_ZERO;                                                         \
+        return !(U)b ? 0 : op == OP_##T##_DIV_S ? (U)((S)a / (S)b) : (U)((S)a % (S)b);             \
+    case OP_##T##_DIV_U:                                                                           \
+    case OP_##T##_REM_U:                                                                           \
+        if (!(U)b)                                                                                 \
+            *trap = WASM_E_DIVIDE_BY_ZERO;                                                         \
+        return !(U)b ? 0 : op == OP_##T##_DIV_U ? (U)a / (U)b : (U)a % (U)b;
+
+#define FLOATS(T, C, of, to, sqrt_, ceil_, floor_, trunc_, near_, copy_)                           \
+    case OP_##T##_EQ: return of(a) == of(b);                                                       \
+    case OP_##T##_NE: return of(a) != of(b);                                                       \
+    case OP_##T##_LT: return of(a) < of(b);                                                        \
+    case OP_##T##_GT: return of(a) > of(b);                                                        \
+    case OP_##T##_LE: return of(a) <= of(b);                                                       \
+    case OP_##T##_GE: return of(a) >= of(b);                                                       \
+    case OP_##T##_ABS: return to(copy_(of(a), 1));                                                 \
+    case OP_##T##_NEG: return to(of(a)) ^ to(copy_(0, -1));                                        \
+    case OP_##T##_COPYSIGN: return to(copy_(of(a), of(b)));                                        \
+    case OP_##T##_CEIL: return to(ceil_(of(a)));                                                   \
+    case OP_##T##_FLOOR: return to(floor_(of(a)));                                                 \
+    case OP_##T##_TRUNC: return to(trunc_(of(a)));                                                 \
+    case OP_##T##_NEAREST: return to(near_(of(a)));                                                \
+    case OP_##T##_SQRT: return to(sqrt_(of(a)));                                                   \
+    case OP_##T##_ADD: return to(of(a) + of(b));                                                   \
+    case OP_##T##_SUB: return to(of(a) - of(b));                                                   \
+    case OP_##T##_MUL: return to(of(a) * of(b));                                                   \
+    case OP_##T##_DIV: return to(of(a) / of(b));                                                   \
+    case OP_##T##_MIN: return to((C)min_of(of(a), of(b)));                                         \
+    case OP_##T##_MAX: return to((C)max_of(of(a), of(b)));                                         \
+    case OP_I32_TRUNC_##T##_S: return truncated(of(a), true, false, false, trap);                  \
+    case OP_I32_TRUNC_##T##_U: return truncated(of(a), false, false, false, trap);                 \
+    case OP_I64_TRUNC_##T##_S: return truncated(of(a), true, true, false, trap);                   \
+    case OP_I64_TRUNC_##T##_U: return truncated(of(a), false, true, false, trap);                  \
+    case OP_I32_TRUNC_SAT_##T##_S: return truncated(of(a), true, false, true, trap);               \
+    case OP_I32_TRUNC_SAT_##T##_U: return truncated(of(a), false, false, true, trap);              \
+    case OP_I64_TRUNC_SAT_##T##_S: return truncated(of(a), true, true, true, trap);                \
+    case OP_I64_TRUNC_SAT_##T##_U: return truncated(of(a), false, true, true, trap);               \
+    case OP_##T##_CONVERT_I32_S: return to((C)(int32_t)a);                                         \
+    case OP_##T##_CONVERT_I32_U: return to((C)(uint32_t)a);                                        \
+    case OP_##T##_CONVERT_I64_S: return to((C)(int64_t)a);                                         \
+    case OP_##T##_CONVERT_I64_U: return to((C)a);
+
+static uint64_t reference(unsigned op, uint64_t a, uint64_t b, wasm_status *trap)
+{
+    switch (op) {
+        INTEGER(I32, 32, int32_t, uint32_t)
+        INTEGER(I64, 64, int64_t, uint64_t)
+        FLOATS(F32, float, f32_of, of_f32, sqrtf, ceilf, floorf, truncf, nearbyintf, copysignf)
+        FLOATS(F64, double, f64_of, of_f64, sqrt, ceil, floor, trunc, nearbyint, copysign)
+    case OP_I64_EXTEND32_S:
+    case OP_I64_EXTEND_I32_S: return (uint64_t)(int32_t)a;
+    case OP_I64_EXTEND_I32_U:
+    case OP_I32_WRAP_I64:
+    case OP_I32_REINTERPRET_F32:
+    case OP_F32_REINTERPRET_I32: return (uint32_t)a;
+    case OP_I64_REINTERPRET_F64:
+    case OP_F64_REINTERPRET_I64: return a;
+    case OP_F32_DEMOTE_F64: return of_f32((float)f64_of(a));
+    case OP_F64_PROMOTE_F32: return of_f64(f32_of(a));
+    default: FAIL("no reference for %s", isa_text((isa_op)op)); return 0;
+    }
+}
+
+static const uint64_t interesting[] = {
+    0, 1, 2, 3, 5, 7, 31, 32, 63, 64, 100, 127, 128, 255, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF,
+    0x80000000, 0xFFFFFFFF, 0x80000001, 0xFFFFFF80, 0x100000000, 0x7FFFFFFFFFFFFFFF,
+    0x8000000000000000, 0x8000000000000001, 0xFFFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFFFE,
+    0xFFFFFFFF80000000, 0x123456789ABCDEF0,
+    /* floats: 1, -1.5, 2.5, inf, -inf, quiet and signalling NaNs, denormals, 2^31, -2^31, 2^32,
+     * 2^63, -2^63, 2^64, just below -2^31, -0.9 */
+    0x3F800000, 0xBFC00000, 0x40200000, 0x7F800000, 0xFF800000, 0x7FC00000, 0x7FA00000, 0x00000003,
+    0x4F000000, 0xCF000000, 0x4F800000, 0x5F000000, 0xDF000000, 0x5F800000, 0xCF000001, 0xBF666666,
+    0x5F7FFFFF, 0x3FF0000000000000, 0xBFF8000000000000, 0x4004000000000000, 0x7FF0000000000000,
+    0xFFF0000000000000, 0x7FF8000000000000, 0x7FF4000000000000, 0x0000000000000003,
+    0x41E0000000000000, 0xC1E0000000000000, 0xC1E0000000200000, 0xC1E0000000100000,
+    0x41F0000000000000, 0x41EFFFFFFFFFFFFF, 0x43E0000000000000, 0xC3E0000000000000,
+    0x43F0000000000000, 0x43EFFFFFFFFFFFFF, 0xBFECCCCCCCCCCCCD};
+enum { INTERESTING = sizeof interesting / sizeof *interesting };
+
+static ir_type type_of_letter(char c)
+{
+    return c == 'i' ? IR_I32 : c == 'I' ? IR_I64 : c == 'f' ? IR_F32 : c == 'F' ? IR_F64 : IR_VOID;
+}
+
+static bool is_simple(unsigned op)
+{
+    const isa_row *row = isa_describe((isa_op)op);
+    return target_x64.has(op) && row->sig[0] != '*' && row->sig[0] != ':' && row->sig[0] != 'a' &&
+           !strchr(row->sig, 'V');
+}
+
+enum { PRESSURE = 14 };
+enum { FORM_PLAIN, FORM_PRESSURE, FORM_CONST, FORM_MEMORY, FORMS };
+
+/* slots: 0 and 1 operands, 2 the result, 3 whether it is not 0 by a branch (integers), from 8 on
+ * what has to survive. */
+static uint32_t one_op(fixture *x, unsigned op, unsigned form, uint64_t constant)
+{
+    const isa_row *row = isa_describe((isa_op)op);
+    size_t operands = strcspn(row->sig, ":");
+    ir_type at = type_of_letter(row->sig[0]);
+    ir_type bt = operands > 1 ? type_of_letter(row->sig[1]) : IR_VOID;
+    ir_ref kept[PRESSURE * 2];
+
+    begin(x);
+    ir_ref p = EMIT(IR_PARAM, IR_I64, 0, 0, 0, 0);
+    for (unsigned n = 0; form == FORM_PRESSURE && n < PRESSURE; n++) {
+        kept[n] = peek(x, p, IR_I64, 64 + 8 * n);
+        kept[n + PRESSURE] = peek(x, p, IR_F64, 64 + 8 * n);
+    }
+    ir_ref b = 0;
+    if (bt && form == FORM_CONST)
+        b = EMIT(bt == IR_I32   ? OP_I32_CONST
+                 : bt == IR_I64 ? OP_I64_CONST
+                 : bt == IR_F32 ? OP_F32_CONST
+                                : OP_F64_CONST,
+                 bt, 0, 0, 0, bt == IR_I32 || bt == IR_F32 ? (uint32_t)constant : constant);
+    else if (bt && form != FORM_MEMORY)
+        b = peek(x, p, bt, 8);
+    ir_ref a = peek(x, p, at, 0);
+    if (bt && form == FORM_MEMORY)
+        b = peek(x, p, bt, 8);
+    ir_ref r = EMIT(op, type_of_letter(row->sig[operands + 1]), a, b, 0, 0);
+    if (x->f.instrs[r].type == IR_I32) /* the upper half as well */
+        r = EMIT(OP_I64_EXTEND_I32_U, IR_I64, r, 0, 0, 0);
+    poke(x, p, r, 16);
+    for (unsigned n = 0; form == FORM_PRESSURE && n < PRESSURE; n++) {
+        poke(x, p, kept[n], 256 + 8 * n);
+        poke(x, p, kept[n + PRESSURE], 512 + 8 * n);
+    }
+    EMIT(IR_RETURN, IR_VOID, 0, 0, 0, 0);
+    return finish(x);
+}
+
+static void check_one(fixture *x, unsigned op, uint32_t entry, unsigned form, uint64_t a,
+                      uint64_t b)
+{
+    const isa_row *row = isa_describe((isa_op)op);
+    uint64_t slots[128];
+    wasm_status trap = WASM_OK;
+    uint64_t want = reference(op, a, b, &trap), got;
+    char to = row->sig[strcspn(row->sig, ":") + 1];
+
+    for (unsigned n = 0; n < 128; n++)
+        slots[n] = 0x0101010101010101u * n;
+    slots[0] = a;
+    slots[1] = b;
+    slots[2] = 0;
+    CASE("%s form %u of %#" PRIx64 ", %#" PRIx64, row->text, form, a, b);
+    wasm_status status = enter(x, entry, slots);
+    CHECK_EQ_INT(status, trap);
+    if (trap)
+        return;
+    got = slots[2];
+    if (!(to == 'f' && isnan(f32_of(want)) && isnan(f32_of(got))) &&
+        !(to == 'F' && isnan(f64_of(want)) && isnan(f64_of(got))))
+        CHECK_EQ_UINT(got, want);
+    for (unsigned n = 0; form == FORM_PRESSURE && n < PRESSURE; n++) {
+        CHECK_EQ_UINT(slots[32 + n], slots[8 + n]);
+        CHECK_EQ_UINT(slots[64 + n], slots[8 + n]);
+    }
+}
+
+static const uint64_t constants[] = {
+    0, 1, 5, 0xFFFFFFFFFFFFFFFF, 0x12345678, 0x80000000, 0x4004000000000000};
+enum { CONSTANTS = sizeof constants / sizeof *constants };
+
+static void all_ops(uint32_t off)
+{
+    fixture x;
+    static uint32_t entries[OP_COUNT][FORMS + CONSTANTS];
+    x64_switched_off = off;
+    setup(&x);
+    for (unsigned op = 0; op < OP_COUNT; op++) {
+        if (!is_simple(op))
+            continue;
+        CASE("%s", isa_text((isa_op)op));
+        entries[op][FORM_PLAIN] = one_op(&x, op, FORM_PLAIN, 0);
+        entries[op][FORM_PRESSURE] = one_op(&x, op, FORM_PRESSURE, 0);
+        entries[op][FORM_MEMORY] = one_op(&x, op, FORM_MEMORY, 0);
+        for (unsigned n = 0; n < CONSTANTS; n++)
+            entries[op][FORMS + n] = one_op(&x, op, FORM_CONST, constants[n]);
+    }
+    REQUIRE(map(&x));
+    for (unsigned op = 0; op < OP_COUNT; op++) {
+        if (!is_simple(op))
+            continue;
+        bool binary = strcspn(isa_describe((isa_op)op)->sig, ":") > 1;
+        for (unsigned a = 0; a < INTERESTING; a++) {
+            for (unsigned b = 0; b < (binary ? INTERESTING : 1); b++) {
+                check_one(&x, op, entries[op][FORM_PLAIN], FORM_PLAIN, interesting[a],
+                          interesting[b]);
+                check_one(&x, op, entries[op][FORM_PRESSURE], FORM_PRESSURE, interesting[a],
+                          interesting[b]);
+                check_one(&x, op, entries[op][FORM_MEMORY], FORM_MEMORY, interesting[a],
+                          interesting[b]);
+            }
+            for (unsigned n = 0; binary && n < CONSTANTS; n++)
+                check_one(&x, op, entries[op][FORMS + n], FORM_CONST, interesting[a], constants[n]);
+        }
+    }
+    teardown(&x);
+    x64_switched_off = 0;
+}
+
+TEST(every_scalar_instruction_is_as_in_c)
+{
+    all_ops(0);
+}
+
+TEST(and_on_processors_without_the_extensions)
+{
+    all_ops(X64_AVX | X64_BMI1 | X64_BMI2 | X64_LZCNT);
+}
+
+/* ---- control, calls, memory -------------------------------------------------------------------
+ */
+
+#define IN(block, op, type, a, b, c, imm) ir_append(&x->f, block, op, type, a, b, c, imm, 7)
+
+/* slots[1] = sum of 1 … slots[0] by a loop with a poll, whose cost is given. */
+static uint32_t loop(fixture *x, uint64_t cost)
+{
+    begin(x);
+    uint32_t head = ir_block_new(&x->f), end = ir_block_new(&x->f);
+    ir_ref p = IN(0, IR_PARAM, IR_I64, 0, 0, 0, 0);
+    ir_ref n = peek(x, p, IR_I64, 0), zero = IN(0, OP_I64_CONST, IR_I64, 0, 0, 0, 0);
+    ir_ref own = IN(0, IR_INSTANCE, IR_I64, 0, 0, 0, 0);
+    ir_ref st = IN(0, IR_PEEK, IR_I64, own, 0, 0, offsetof(wasm_instance, store));
+    x->f.instrs[st].extra = 8;
+    IN(0, IR_BR, IR_VOID, 0, 0, 0, 0);
+    x->f.blocks[0].succ[0] = head;
+    x->f.blocks[0].succ_count = 1;
+    ir_edge(&x->f, 0, head);
+    ir_ref i = IN(head, IR_PHI, IR_I64, 0, 0, 0, 0), sum = IN(head, IR_PHI, IR_I64, 0, 0, 0, 0);
+    IN(head, IR_POLL, IR_VOID, st, 0, 0, cost);
+    ir_ref more = IN(head, OP_I64_ADD, IR_I64, sum, i, 0, 0);
+    ir_ref one = IN(head, OP_I64_CONST, IR_I64, 0, 0, 0, 1);
+    ir_ref less = IN(head, OP_I64_SUB, IR_I64, i, one, 0, 0);
+    ir_ref go_on = IN(head, OP_I64_NE, IR_I32, less, zero, 0, 0);
+    IN(head, IR_BR_IF, IR_VOID, go_on, 0, 0, 0);
+    x->f.blocks[head].succ[0] = head;
+    x->f.blocks[head].succ[1] = end;
+    x->f.blocks[head].succ_count = 2;
+    ir_edge(&x->f, head, head);
+    ir_edge(&x->f, head, end);
+    ir_ref of[2][2] = {{n, less}, {zero, more}}, phis[2] = {i, sum};
+    for (unsigned k = 0; k < 2; k++) {
+        uint32_t list = ir_list(&x->f, 2);
+        memcpy(ir_list_items(&x->f, list), of[k], sizeof of[k]);
+        x->f.instrs[phis[k]].extra = list;
+    }
+    ir_ref out = IN(end, IR_POKE, IR_VOID, p, more, 0, 8);
+    x->f.instrs[out].extra = 8;
+    IN(end, IR_RETURN, IR_VOID, 0, 0, 0, 0);
+    return finish(x);
+}
+
+TEST(a_loop_with_a_poll)
+{
+    fixture x;
+    uint64_t slots[2] = {100, 0};
+    setup(&x);
+    uint32_t good = loop(&x, 3), bad = loop(&x, 99);
+    REQUIRE(map(&x));
+    polls = 0;
+    CHECK_EQ_INT(enter(&x, good, slots), WASM_OK);
+    CHECK_EQ_UINT(slots[1], 5050);
+    CHECK_EQ_UINT(polls, 0);
+    store.poll = STORE_POLL_METERED;
+    slots[1] = 0;
+    CHECK_EQ_INT(enter(&x, good, slots), WASM_OK);
+    CHECK_EQ_UINT(slots[1], 5050);
+    CHECK_EQ_UINT(polls, 100);
+    native_enter_fn go;
+    void *at = x.mapped + x.code.stubs[STUB_ENTER];
+    memcpy(&go, &at, sizeof go);
+    CHECK_EQ_INT(go(&instance, x.mapped + bad, slots, NULL, stack + sizeof stack),
+                 WASM_E_UNREACHABLE);
+    CHECK_EQ_UINT(polls, 101);
+    CHECK(store.native.host_sp == NULL);
+    store.poll = 0;
+    teardown(&x);
+}
+
+/* slots[1] = index of the table's entry for slots[0]. */
+static uint32_t table(fixture *x, uint32_t entries)
+{
+    begin(x);
+    ir_ref p = IN(0, IR_PARAM, IR_I64, 0, 0, 0, 0), n = peek(x, p, IR_I32, 0);
+    uint32_t list = ir_list(&x->f, entries + 1);
+    ir_ref br = IN(0, IR_BR_TABLE, IR_VOID, n, 0, 0, 0);
+    x->f.instrs[br].extra = list;
+    for (uint32_t k = 0; k <= entries; k++) {
+        uint32_t block = ir_block_new(&x->f);
+        ir_list_items(&x->f, list)[k] = block;
+        ir_edge(&x->f, 0, block);
+        ir_ref value = IN(block, OP_I64_CONST, IR_I64, 0, 0, 0, 1000 + k);
+        ir_ref out = IN(block, IR_POKE, IR_VOID, p, value, 0, 8);
+        x->f.instrs[out].extra = 8;
+        IN(block, IR_RETURN, IR_VOID, 0, 0, 0, 0);
+    }
+    return finish(x);
+}
+
+TEST(branch_tables)
+{
+    static const uint32_t sizes[] = {0, 1, 4, 5, 40};
+    uint32_t entries[5];
+    fixture x;
+    setup(&x);
+    for (unsigned s = 0; s < 5; s++)
+        entries[s] = table(&x, sizes[s]);
+    REQUIRE(map(&x));
+    for (unsigned s = 0; s < 5; s++)
+        for (uint64_t n = 0; n < 50; n++) {
+            uint64_t slots[2] = {n == 49 ? UINT32_MAX : n, 0};
+            CASE("%u entries, %" PRIu64, sizes[s], n);
+            CHECK_EQ_INT(enter(&x, entries[s], slots), WASM_OK);
+            CHECK_EQ_UINT(slots[1], 1000 + (n < sizes[s] ? n : sizes[s]));
+        }
+    teardown(&x);
+}
+
+/* Ten integers and ten floats in, four integers and three floats out, in reverse. */
+TEST(arguments_and_results_on_the_stack)
+{
+    enum { ARGS = 20, RESULTS = 7 };
+    static const wasm_valtype params[ARGS] = {WASM_I64, WASM_F64, WASM_I64, WASM_F64, WASM_I64,
+                                              WASM_F64, WASM_I64, WASM_F64, WASM_I64, WASM_F64,
+                                              WASM_I64, WASM_F64, WASM_I64, WASM_F64, WASM_I64,
+                                              WASM_F64, WASM_I64, WASM_F64, WASM_I64, WASM_F64};
+    static const wasm_functype type = {params, params, ARGS, RESULTS};
+    fixture fixed, *x = &fixed;
+    setup(x);
+    begin(x);
+    x->f.type = &type;
+    ir_ref args[ARGS];
+    for (unsigned n = 0; n < ARGS; n++)
+        args[n] = IN(0, IR_PARAM, n % 2 ? IR_F64 : IR_I64, 0, 0, 0, n);
+    uint32_t list = ir_list(&x->f, RESULTS);
+    for (unsigned n = 0; n < RESULTS; n++) /* of each kind from its last */
+        ir_list_items(&x->f, list)[n] = args[ARGS - 2 + n % 2 - (n & ~1u)];
+    ir_ref ret = IN(0, IR_RETURN, IR_VOID, 0, 0, 0, 0);
+    x->f.instrs[ret].extra = list;
+    x->funcs[1] = finish(x);
+
+    begin(x);
+    ir_ref p = IN(0, IR_PARAM, IR_I64, 0, 0, 0, 0);
+    list = ir_list(&x->f, ARGS);
+    for (unsigned n = 0; n < ARGS; n++)
+        ir_list_items(&x->f, list)[n] = peek(x, p, n % 2 ? IR_F64 : IR_I64, 8 * n);
+    ir_ref results[RESULTS];
+    results[0] = IN(0, IR_CALL, IR_I64, 0, 0, 0, 1);
+    x->f.instrs[results[0]].extra = list;
+    for (unsigned n = 1; n < RESULTS; n++)
+        results[n] = IN(0, IR_RESULT, n % 2 ? IR_F64 : IR_I64, results[0], 0, 0, n);
+    for (unsigned n = 0; n < RESULTS; n++)
+        poke(x, p, results[n], 256 + 8 * n);
+    IN(0, IR_RETURN, IR_VOID, 0, 0, 0, 0);
+    x->f.has_calls = true;
+    x->f.outgoing = 64;
+    uint32_t caller = finish(x);
+    REQUIRE(map(x));
+    uint64_t slots[64];
+    for (unsigned n = 0; n < 64; n++)
+        slots[n] = of_f64(n + 0.5);
+    CHECK_EQ_INT(enter(x, caller, slots), WASM_OK);
+    for (unsigned n = 0; n < RESULTS; n++) {
+        CASE("result %u", n);
+        CHECK_EQ_UINT(slots[32 + n], of_f64(ARGS - 2 + n % 2 - (n & ~1u) + 0.5));
+    }
+    teardown(x);
+}
+
+TEST(recursion_without_end_is_a_trap)
+{
+    fixture fixed, *x = &fixed;
+    uint64_t slots[2] = {0};
+    setup(x);
+    begin(x);
+    IN(0, IR_CALL, IR_VOID, 0, 0, 0, 0);
+    IN(0, IR_RETURN, IR_VOID, 0, 0, 0, 0);
+    x->f.has_calls = true;
+    uint32_t entry = x->funcs[0] = finish(x);
+    REQUIRE(map(x));
+    CHECK_EQ_INT(enter(x, entry, slots), WASM_E_STACK_EXHAUSTED);
+    CHECK((uintptr_t)store.native.sp < store.native.limit);
+    CHECK((uintptr_t)store.native.sp > store.native.limit - NATIVE_SMALL_FRAME);
+    teardown(x);
+}
+
+TEST(helpers_get_arguments_and_answer)
+{
+    fixture fixed, *x = &fixed;
+    uint64_t slots[3] = {7, 42, 0};
+    setup(x);
+    begin(x);
+    ir_ref p = IN(0, IR_PARAM, IR_I64, 0, 0, 0, 0);
+    uint32_t list = ir_list(&x->f, 2);
+    ir_list_items(&x->f, list)[0] = peek(x, p, IR_I64, 0);
+    ir_list_items(&x->f, list)[1] = peek(x, p, IR_I64, 8);
+    ir_ref r = IN(0, IR_CALL_HELPER, IR_I64, 0, 0, 0, NATIVE_MEMORY_GROW);
+    x->f.instrs[r].extra = list;
+    poke(x, p, r, 16);
+    IN(0, IR_RETURN, IR_VOID, 0, 0, 0, 0);
+    x->f.has_calls = true;
+    uint32_t entry = finish(x);
+    REQUIRE(map(x));
+    CHECK_EQ_INT(enter(x, entry, slots), WASM_OK);
+    CHECK_EQ_UINT(slots[2], 7042);
+    teardown(x);
+}
+
+TEST(loads_stores_and_their_bounds)
+{
+    fixture fixed, *x = &fixed;
+    static uint8_t memory[256];
+    uint32_t entries[64], count = 0;
+    uint8_t ops[64];
+    static const uint64_t offsets[] = {0, 5, 100};
+    setup(x);
+    for (unsigned load = OP_I32_LOAD; load <= OP_I64_LOAD32_U; load++) {
+        const isa_row *row = isa_describe((isa_op)load);
+        ir_type type = type_of_letter(row->sig[2]);
+        begin(x);
+        ir_ref p = IN(0, IR_PARAM, IR_I64, 0, 0, 0, 0);
+        ir_ref base = peek(x, p, IR_I64, 0), length = peek(x, p, IR_I64, 8);
+        ir_ref at = peek(x, p, IR_I32, 16);
+        uint64_t offset = offsets[load % 3];
+        IN(0, IR_BOUNDS, IR_VOID, at, length, 0, offset + row->width);
+        ir_ref v = IN(0, load, type, at, base, 0, offset);
+        poke(x, p, v, 24);
+        ops[count] = (uint8_t)load;
+        IN(0, IR_RETURN, IR_VOID, 0, 0, 0, 0);
+        entries[count++] = finish(x);
+    }
+    uint32_t loads = count;
+    for (unsigned st = OP_I32_STORE; st <= OP_I64_STORE32; st++) {
+        const isa_row *row = isa_describe((isa_op)st);
+        ir_type type = type_of_letter(row->sig[1]);
+        begin(x);
+        ir_ref p = IN(0, IR_PARAM, IR_I64, 0, 0, 0, 0);
+        ir_ref base = peek(x, p, IR_I64, 0), length = peek(x, p, IR_I64, 8);
+        ir_ref at = peek(x, p, IR_I32, 16), v = peek(x, p, type, 24);
+        IN(0, IR_BOUNDS, IR_VOID, at, length, 0, row->width);
+        IN(0, st, IR_VOID, at, v, base, 0);
+        if (type == IR_I32 || type == IR_I64) { /* an immediate, at a constant address */
+            ir_ref fixed_at = IN(0, OP_I32_CONST, IR_I32, 0, 0, 0, 200);
+            ir_ref imm = IN(0, type == IR_I32 ? OP_I32_CONST : OP_I64_CONST, type, 0, 0, 0,
+                            type == IR_I32 ? 0xFFFFFF85 : UINT64_MAX - 0x7A);
+            IN(0, st, IR_VOID, fixed_at, imm, base, 3);
+        }
+        ops[count] = (uint8_t)st;
+        IN(0, IR_RETURN, IR_VOID, 0, 0, 0, 0);
+        entries[count++] = finish(x);
+    }
+    REQUIRE(map(x));
+    for (unsigned n = 0; n < count; n++) {
+        const isa_row *row = isa_describe((isa_op)ops[n]);
+        for (uint64_t at = 0; at < 300; at += at == 256 ? 44 : 4) {
+            uint8_t want[sizeof memory];
+            uint64_t offset = n < loads ? offsets[ops[n] % 3] : 0;
+            bool fits = at + offset + row->width <= sizeof memory;
+            uint64_t slots[4] = {(uint64_t)(uintptr_t)memory, sizeof memory, at,
+                                 n < loads ? 0 : 0x8182838485868788};
+            for (unsigned k = 0; k < sizeof memory; k++)
+                memory[k] = (uint8_t)(k * 37 + 11);
+            memcpy(want, memory, sizeof want);
+            CASE("%s at %" PRIu64, row->text, at);
+            CHECK_EQ_INT(enter(x, entries[n], slots), fits ? WASM_OK : WASM_E_OOB_MEMORY);
+            if (!fits)
+                continue;
+            if (n < loads) {
+                uint64_t v = 0;
+                memcpy(&v, memory + at + offset, row->width);
+                if (strstr(row->text, "_s")) {
+                    unsigned shift = 64 - 8 * row->width;
+                    v = (uint64_t)((int64_t)(v << shift) >> shift);
+                }
+                CHECK_EQ_UINT(slots[3], row->text[1] == '3' ? (uint32_t)v : v);
+            } else {
+                memcpy(want + at, &slots[3], row->width);
+                uint64_t imm = UINT64_MAX - 0x7A;
+                if (row->text[0] == 'i')
+                    memcpy(want + 203, &imm, row->width);
+                CHECK_EQ_MEM(memory, sizeof memory, want, sizeof want);
+            }
+        }
+    }
+    teardown(x);
+}
+
+TEST(selects_with_their_conditions)
+{
+    fixture fixed, *x = &fixed;
+    uint32_t entries[128], count = 0;
+    uint16_t ops[128];
+    setup(x);
+    for (unsigned op = OP_I32_EQZ; op <= OP_F64_GE; op++) {
+        const isa_row *row = isa_describe((isa_op)op);
+        ir_type type = type_of_letter(row->sig[0]);
+        begin(x);
+        uint32_t yes = ir_block_new(&x->f), no = ir_block_new(&x->f);
+        ir_ref p = IN(0, IR_PARAM, IR_I64, 0, 0, 0, 0);
+        ir_ref a = peek(x, p, type, 0), b = row->sig[1] == ':' ? 0 : peek(x, p, type, 8);
+        ir_ref u = peek(x, p, IR_I64, 32), v = peek(x, p, IR_I64, 40);
+        ir_ref fu = peek(x, p, IR_F64, 32), fv = peek(x, p, IR_F64, 40);
+        ir_ref one = IN(0, op, IR_I32, a, b, 0, 0);
+        poke(x, p, IN(0, OP_SELECT, IR_I64, u, v, one, 0), 16);
+        ir_ref two = IN(0, op, IR_I32, a, b, 0, 0);
+        poke(x, p, IN(0, OP_SELECT, IR_F64, fu, fv, two, 0), 24);
+        ir_ref three = IN(0, op, IR_I32, a, b, 0, 0);
+        IN(0, IR_BR_IF, IR_VOID, three, 0, 0, 0);
+        x->f.blocks[0].succ[0] = yes;
+        x->f.blocks[0].succ[1] = no;
+        x->f.blocks[0].succ_count = 2;
+        ir_edge(&x->f, 0, yes);
+        ir_edge(&x->f, 0, no);
+        ir_ref c = IN(yes, OP_I64_CONST, IR_I64, 0, 0, 0, 111);
+        x->f.instrs[IN(yes, IR_POKE, IR_VOID, p, c, 0, 48)].extra = 8;
+        IN(yes, IR_RETURN, IR_VOID, 0, 0, 0, 0);
+        ir_ref four = IN(no, op, IR_I32, a, b, 0, 0); /* does not hold */
+        IN(no, IR_TRAP_IF, IR_VOID, four, 0, 0, WASM_E_UNREACHABLE);
+        IN(no, IR_RETURN, IR_VOID, 0, 0, 0, 0);
+        ops[count] = (uint16_t)op;
+        entries[count++] = finish(x);
+    }
+    REQUIRE(map(x));
+    for (unsigned n = 0; n < count; n++)
+        for (unsigned a = 0; a < INTERESTING; a++)
+            for (unsigned b = 0; b < INTERESTING; b++) {
+                wasm_status trap = WASM_OK;
+                uint64_t slots[8] = {interesting[a], interesting[b], 0, 0, 1234, 5678, 0};
+                bool holds = reference(ops[n], interesting[a], interesting[b], &trap);
+                CASE("%s %#" PRIx64 ", %#" PRIx64, isa_text((isa_op)ops[n]), interesting[a],
+                     interesting[b]);
+                CHECK_EQ_INT(enter(x, entries[n], slots), WASM_OK);
+                CHECK_EQ_UINT(slots[2], holds ? 1234 : 5678);
+                CHECK_EQ_UINT(slots[3], holds ? 1234 : 5678);
+                CHECK_EQ_UINT(slots[6], holds ? 111 : 0);
+            }
+    teardown(x);
+}
+#else
+TEST(skipped)
+{
+    CHECK(target_here() == NULL); /* machine code of another architecture */
+}
+#endif
