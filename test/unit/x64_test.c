@@ -808,6 +808,240 @@ TEST(selects_with_their_conditions)
             }
     teardown(x);
 }
+/* ---- vectors ----------------------------------------------------------------------------------
+ */
+
+typedef union vector {
+    uint8_t u8[16];
+    int8_t s8[16];
+    uint16_t u16[8];
+    int16_t s16[8];
+    uint32_t u32[4];
+    int32_t s32[4];
+    uint64_t u64[2];
+    int64_t s64[2];
+    float f32[4];
+    double f64[2];
+} vector;
+
+#define LANES(lanes, lane, value)                                                                  \
+    for (unsigned n = 0; n < (lanes); n++)                                                         \
+        r.lane[n] = (value);                                                                       \
+    return r
+#define ARITHMETIC(T, lanes, u, s)                                                                 \
+    case OP_##T##_ADD: LANES(lanes, u, (a.u[n] + b.u[n]));                                         \
+    case OP_##T##_SUB: LANES(lanes, u, (a.u[n] - b.u[n]));                                         \
+    case OP_##T##_EQ: LANES(lanes, s, -(a.u[n] == b.u[n]));                                        \
+    case OP_##T##_GT_S: LANES(lanes, s, -(a.s[n] > b.s[n]));                                       \
+    case OP_##T##_LT_S: LANES(lanes, s, -(a.s[n] < b.s[n]));                                       \
+        #define BOUNDS(T, lanes, u, s)                                                             \
+    case OP_##T##_MIN_S: LANES(lanes, s, a.s[n] < b.s[n] ? a.s[n] : b.s[n]);                       \
+    case OP_##T##_MIN_U: LANES(lanes, u, a.u[n] < b.u[n] ? a.u[n] : b.u[n]);                       \
+    case OP_##T##_MAX_S: LANES(lanes, s, a.s[n] > b.s[n] ? a.s[n] : b.s[n]);                       \
+    case OP_##T##_MAX_U: LANES(lanes, u, a.u[n] > b.u[n] ? a.u[n] : b.u[n]);                       \
+    case OP_##T##_ABS:                                                                             \
+        LANES(lanes, u, a.s[n] < 0 ? 0u - a.u[n] : a.u[n]);
+#define SHIFTS(T, lanes, u)                                                                        \
+    case OP_##T##_SHL: LANES(lanes, u, a.u[n] << (count & (128 / (lanes)-1)));                     \
+    case OP_##T##_SHR_U:                                                                           \
+        LANES(lanes, u, a.u[n] >> (count & (128 / (lanes)-1)));
+#define REALS(T, lanes, f, s, root)                                                                \
+    case OP_##T##_ADD: LANES(lanes, f, a.f[n] + b.f[n]);                                           \
+    case OP_##T##_SUB: LANES(lanes, f, a.f[n] - b.f[n]);                                           \
+    case OP_##T##_MUL: LANES(lanes, f, a.f[n] * b.f[n]);                                           \
+    case OP_##T##_DIV: LANES(lanes, f, a.f[n] / b.f[n]);                                           \
+    case OP_##T##_PMIN: LANES(lanes, f, b.f[n] < a.f[n] ? b.f[n] : a.f[n]);                        \
+    case OP_##T##_PMAX: LANES(lanes, f, a.f[n] < b.f[n] ? b.f[n] : a.f[n]);                        \
+    case OP_##T##_EQ: LANES(lanes, s, -(a.f[n] == b.f[n]));                                        \
+    case OP_##T##_NE: LANES(lanes, s, -(a.f[n] != b.f[n]));                                        \
+    case OP_##T##_LT: LANES(lanes, s, -(a.f[n] < b.f[n]));                                         \
+    case OP_##T##_LE: LANES(lanes, s, -(a.f[n] <= b.f[n]));                                        \
+    case OP_##T##_GT: LANES(lanes, s, -(a.f[n] > b.f[n]));                                         \
+    case OP_##T##_GE: LANES(lanes, s, -(a.f[n] >= b.f[n]));                                        \
+    case OP_##T##_SQRT: LANES(lanes, f, root(a.f[n]));
+
+/* count: a shift's, a splat's value. */
+static vector vector_reference(unsigned op, vector a, vector b, vector c, uint64_t count)
+{
+    vector r = {{0}};
+    switch (op) {
+        ARITHMETIC(I8X16, 16, u8, s8)
+        ARITHMETIC(I16X8, 8, u16, s16)
+        ARITHMETIC(I32X4, 4, u32, s32)
+        ARITHMETIC(I64X2, 2, u64, s64)
+        BOUNDS(I8X16, 16, u8, s8)
+        BOUNDS(I16X8, 8, u16, s16)
+        BOUNDS(I32X4, 4, u32, s32)
+        SHIFTS(I16X8, 8, u16)
+        SHIFTS(I32X4, 4, u32)
+        SHIFTS(I64X2, 2, u64)
+        REALS(F32X4, 4, f32, s32, sqrtf)
+        REALS(F64X2, 2, f64, s64, sqrt)
+    case OP_I16X8_SHR_S: LANES(8, s16, (int16_t)(a.s16[n] >> (count & 15)));
+    case OP_I32X4_SHR_S: LANES(4, s32, a.s32[n] >> (count & 31));
+    case OP_I16X8_MUL: LANES(8, u16, (uint16_t)((uint32_t)a.u16[n] * b.u16[n]));
+    case OP_I32X4_MUL: LANES(4, u32, a.u32[n] * b.u32[n]);
+    case OP_V128_AND: LANES(2, u64, a.u64[n] & b.u64[n]);
+    case OP_V128_OR: LANES(2, u64, a.u64[n] | b.u64[n]);
+    case OP_V128_XOR: LANES(2, u64, a.u64[n] ^ b.u64[n]);
+    case OP_V128_ANDNOT: LANES(2, u64, a.u64[n] & ~b.u64[n]);
+    case OP_V128_NOT: LANES(2, u64, ~a.u64[n]);
+    case OP_V128_BITSELECT: LANES(2, u64, (a.u64[n] & c.u64[n]) | (b.u64[n] & ~c.u64[n]));
+    case OP_I32X4_SPLAT:
+    case OP_F32X4_SPLAT: LANES(4, u32, (uint32_t)count);
+    case OP_I64X2_SPLAT:
+    case OP_F64X2_SPLAT: LANES(2, u64, count);
+    default: FAIL("no reference for %s", isa_text((isa_op)op)); return r;
+    }
+}
+
+static ir_type vector_letter(char c)
+{
+    return c == 'V' ? IR_V128 : type_of_letter(c);
+}
+
+static bool is_vector_op(unsigned op)
+{
+    const isa_row *row = isa_describe((isa_op)op);
+    const char *sig = row->sig;
+    return target_x64.has(op) && strchr(sig, 'V') && sig[0] != ':' && sig[0] != 'a';
+}
+
+/* slots: 0, 2, 4 vectors, 6 a number, 8 the result; slots from 16 on survive. */
+static uint32_t one_vector_op(fixture *x, unsigned op, unsigned lane)
+{
+    const char *sig = isa_describe((isa_op)op)->sig;
+    size_t operands = strcspn(sig, ":");
+    ir_ref arg[3] = {0}, kept[PRESSURE];
+    begin(x);
+    ir_ref p = EMIT(IR_PARAM, IR_I64, 0, 0, 0, 0);
+    for (unsigned n = 0; n < PRESSURE; n++)
+        kept[n] = peek(x, p, IR_V128, 128 + 16 * n);
+    for (size_t n = 0; n < operands; n++)
+        arg[n] = peek(x, p, vector_letter(sig[n]), sig[n] == 'V' ? 16 * n : 48);
+    ir_ref r = EMIT(op, vector_letter(sig[operands + 1]), arg[0], arg[1], arg[2], 0);
+    x->f.instrs[r].extra = lane;
+    poke(x, p, r, 64);
+    for (unsigned n = 0; n < PRESSURE; n++)
+        poke(x, p, kept[n], 512 + 16 * n);
+    EMIT(IR_RETURN, IR_VOID, 0, 0, 0, 0);
+    return finish(x);
+}
+
+static void fill(uint64_t *slots, unsigned round)
+{
+    uint64_t state = round * 0x9E3779B97F4A7C15u + 1;
+    for (unsigned n = 0; n < 128; n++) {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        slots[n] = round % 3 == 0 ? interesting[state % INTERESTING] : state;
+    }
+    if (round % 5 == 0)
+        slots[2] = slots[0];
+    if (round % 7 == 0)
+        slots[0] = slots[1] = 0;
+}
+
+static void check_vector(const isa_row *row, unsigned op, const uint64_t *before,
+                         const uint64_t *after, unsigned lane)
+{
+    vector v[3], got;
+    memcpy(v, before, sizeof v);
+    memcpy(&got, &after[8], sizeof got);
+    bool real = row->text[0] == 'f';
+    switch (op) {
+    case OP_V128_ANY_TRUE: CHECK_EQ_UINT(got.u32[0], (v[0].u64[0] | v[0].u64[1]) != 0); return;
+    case OP_I32X4_EXTRACT_LANE:
+    case OP_F32X4_EXTRACT_LANE: CHECK_EQ_UINT(got.u32[0], v[0].u32[lane]); return;
+    case OP_I64X2_EXTRACT_LANE:
+    case OP_F64X2_EXTRACT_LANE: CHECK_EQ_UINT(got.u64[0], v[0].u64[lane]); return;
+    default: break;
+    }
+    vector want = vector_reference(op, v[0], v[1], v[2], before[6]);
+    bool wide = strstr(row->text, "64x2") != NULL;
+    for (unsigned n = 0; real && n < (wide ? 2 : 4); n++) { /* one NaN is as good as another */
+        if (wide && isnan(want.f64[n]) && isnan(got.f64[n]))
+            got.f64[n] = want.f64[n];
+        if (!wide && isnan(want.f32[n]) && isnan(got.f32[n]))
+            got.f32[n] = want.f32[n];
+    }
+    CHECK_EQ_MEM(&got, sizeof got, &want, sizeof want);
+}
+
+static void all_vector_ops(uint32_t off)
+{
+    fixture x;
+    static uint32_t entries[OP_COUNT][4];
+    unsigned seen = 0;
+    x64_switched_off = off;
+    setup(&x);
+    for (unsigned op = 0; op < OP_COUNT; op++)
+        for (unsigned lane = 0; lane < 4 && is_vector_op(op); lane++) {
+            bool wide = strstr(isa_text((isa_op)op), "64x2") != NULL;
+            CASE("%s", isa_text((isa_op)op));
+            entries[op][lane] = one_vector_op(&x, op, wide ? lane & 1 : lane);
+        }
+    REQUIRE(map(&x));
+    for (unsigned op = 0; op < OP_COUNT; op++) {
+        const isa_row *row = isa_describe((isa_op)op);
+        if (!is_vector_op(op))
+            continue;
+        seen++;
+        for (unsigned round = 0; round < 400; round++) {
+            uint64_t before[128], after[128];
+            unsigned lane = strstr(row->text, "64x2") ? round & 1 : round & 3;
+            fill(before, round);
+            memcpy(after, before, sizeof after);
+            CASE("%s round %u", row->text, round);
+            CHECK_EQ_INT(enter(&x, entries[op][lane], after), WASM_OK);
+            check_vector(row, op, before, after, lane);
+            CHECK_EQ_MEM(&after[64], PRESSURE * 16, &before[16], PRESSURE * 16);
+        }
+    }
+    CHECK(seen > 60);
+    teardown(&x);
+    x64_switched_off = 0;
+}
+
+TEST(vectors_are_as_in_c)
+{
+    all_vector_ops(0);
+}
+
+TEST(and_vectors_without_avx)
+{
+    all_vector_ops(X64_AVX);
+}
+
+TEST(vector_constants_loads_and_stores)
+{
+    static const uint32_t words[] = {1, 0x80000000, 0, 0xFFFFFFFF};
+    fixture fixed, *x = &fixed;
+    setup(x);
+    begin(x);
+    ir_ref p = IN(0, IR_PARAM, IR_I64, 0, 0, 0, 0);
+    ir_ref base = peek(x, p, IR_I64, 0), at = peek(x, p, IR_I32, 8);
+    ir_ref c = IN(0, OP_V128_CONST, IR_V128, 0, 0, 0, 0);
+    uint32_t list = ir_list(&x->f, 4);
+    memcpy(ir_list_items(&x->f, list), words, sizeof words);
+    x->f.instrs[c].extra = list;
+    ir_ref v = IN(0, OP_V128_LOAD, IR_V128, at, base, 0, 3);
+    ir_ref sum = IN(0, OP_I32X4_ADD, IR_V128, v, c, 0, 0);
+    IN(0, OP_V128_STORE, IR_VOID, at, sum, base, 21);
+    IN(0, IR_RETURN, IR_VOID, 0, 0, 0, 0);
+    uint32_t entry = finish(x);
+    REQUIRE(map(x));
+    uint8_t memory[64] = {0};
+    uint64_t slots[2] = {(uint64_t)(uintptr_t)memory, 2};
+    uint32_t in[4] = {5, 6, 7, 8}, out[4];
+    memcpy(memory + 5, in, sizeof in);
+    CHECK_EQ_INT(enter(x, entry, slots), WASM_OK);
+    memcpy(out, memory + 23, sizeof out);
+    for (unsigned n = 0; n < 4; n++)
+        CHECK_EQ_UINT(out[n], in[n] + words[n]);
+    teardown(x);
+}
 #else
 TEST(skipped)
 {

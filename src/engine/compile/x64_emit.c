@@ -63,6 +63,11 @@ void x64_remake(x64_emitter *e, ir_ref ref, unsigned reg)
     case OP_I32_CONST: x64_load_imm(&e->a, reg, (uint32_t)i->imm); break;
     case OP_F32_CONST: x64_real_const(e, reg & 31, (uint32_t)i->imm, false); break;
     case OP_F64_CONST: x64_real_const(e, reg & 31, i->imm, true); break;
+    case OP_V128_CONST: {
+        const uint32_t *w = ir_list_items(e->f, i->extra);
+        x64_vector_const(e, reg & 31, w[0] | (uint64_t)w[1] << 32, w[2] | (uint64_t)w[3] << 32);
+        break;
+    }
     default: x64_load_imm(&e->a, reg, i->imm); break;
     }
 }
@@ -376,6 +381,8 @@ static void emit_row(x64_emitter *e, const x64_row *row)
 {
     if (row->cls == CLASS_CONST)
         x64_remake(e, e->ref, e->places->result[e->ref].index);
+    else if (row->cls >= CLASS_VBINARY)
+        x64_emit_vector(e, row);
     else if (row->cls >= CLASS_FBINARY)
         x64_emit_real(e, row);
     else

@@ -57,12 +57,27 @@ typedef enum x64_class {
     CLASS_COPYSIGN,
     CLASS_CROSS, /* movd, movq and conversions between the kinds of registers */
     CLASS_CONVERT_U64,
-    CLASS_TRUNC /* extra: TRUNC_* */
+    CLASS_TRUNC, /* extra: TRUNC_* */
+    CLASS_VBINARY,
+    CLASS_VUNARY,
+    CLASS_VNOT,
+    CLASS_VSELECT,
+    CLASS_VSPLAT,
+    CLASS_VEXTRACT,
+    CLASS_VSHIFT,
+    CLASS_VANY
 } x64_class;
 
 enum { DIVIDE_SIGNED = 1, DIVIDE_REMAINDER = 2 };
 enum { TRUNC_UNSIGNED = 1, TRUNC_64 = 2, TRUNC_SATURATES = 4 };
-enum { COMMUTES = 1, WIDE = 2 }; /* x64_row.flags; WIDE: of 64 bits */
+enum {
+    COMMUTES = 1,
+    WIDE = 2,
+    SWAPS = 4,
+    TAIL = 8
+}; /* x64_row.flags; WIDE: of 64 bits; SWAPS:
+        operands the other way round; TAIL:
+        extra is an immediate */
 
 typedef struct x64_row {
     uint8_t cls, extra, flags;
@@ -103,7 +118,7 @@ typedef struct x64_shape {
     uint32_t *absorbed; /* by ir_ref, counted if not NULL: uses that need no register */
     ir_ref in[X64_INS];
     uint32_t in_count;
-    x64_operand a, b;
+    x64_operand a, b, c;
     x64_address mem; /* of loads, stores, and of the one operand that is MEM */
     x64_cond cond;
 } x64_shape;
@@ -185,6 +200,8 @@ void x64_remake(x64_emitter *e, ir_ref ref, unsigned reg); /* reg as alloc numbe
 void x64_real_const(x64_emitter *e, unsigned xmm, uint64_t bits, bool wide);
 void x64_emit_integer(x64_emitter *e, const x64_row *row);
 void x64_emit_real(x64_emitter *e, const x64_row *row);
+void x64_emit_vector(x64_emitter *e, const x64_row *row);
+void x64_vector_const(x64_emitter *e, unsigned xmm, uint64_t low, uint64_t high);
 void x64_emit_call(x64_emitter *e);
 void x64_emit_return(x64_emitter *e);
 void x64_stubs(code_buffer *out);

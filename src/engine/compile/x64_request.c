@@ -161,6 +161,12 @@ static void constrain(const x64_row *row, const x64_shape *s, alloc_request *r)
         if (!(features & X64_AVX))
             r->same = s->a.in;
         break;
+    case CLASS_VBINARY:
+    case CLASS_VSHIFT:
+        if (!(features & X64_AVX))
+            r->same = s->a.in;
+        break;
+    case CLASS_VSELECT:
     case CLASS_FMINMAX: r->same = s->a.in; break;
     case CLASS_COPYSIGN:
         r->in[s->a.in].late = true;
