@@ -824,6 +824,7 @@ typedef union vector {
     double f64[2];
 } vector;
 
+/* clang-format off */
 #define LANES(lanes, lane, value)                                                                  \
     for (unsigned n = 0; n < (lanes); n++)                                                         \
         r.lane[n] = (value);                                                                       \
@@ -833,8 +834,8 @@ typedef union vector {
     case OP_##T##_SUB: LANES(lanes, u, (a.u[n] - b.u[n]));                                         \
     case OP_##T##_EQ: LANES(lanes, s, -(a.u[n] == b.u[n]));                                        \
     case OP_##T##_GT_S: LANES(lanes, s, -(a.s[n] > b.s[n]));                                       \
-    case OP_##T##_LT_S: LANES(lanes, s, -(a.s[n] < b.s[n]));                                       \
-        #define BOUNDS(T, lanes, u, s)                                                             \
+    case OP_##T##_LT_S: LANES(lanes, s, -(a.s[n] < b.s[n]));
+#define BOUNDS(T, lanes, u, s)                                                             \
     case OP_##T##_MIN_S: LANES(lanes, s, a.s[n] < b.s[n] ? a.s[n] : b.s[n]);                       \
     case OP_##T##_MIN_U: LANES(lanes, u, a.u[n] < b.u[n] ? a.u[n] : b.u[n]);                       \
     case OP_##T##_MAX_S: LANES(lanes, s, a.s[n] > b.s[n] ? a.s[n] : b.s[n]);                       \
@@ -859,6 +860,8 @@ typedef union vector {
     case OP_##T##_GT: LANES(lanes, s, -(a.f[n] > b.f[n]));                                         \
     case OP_##T##_GE: LANES(lanes, s, -(a.f[n] >= b.f[n]));                                        \
     case OP_##T##_SQRT: LANES(lanes, f, root(a.f[n]));
+
+/* clang-format on */
 
 /* count: a shift's, a splat's value. */
 static vector vector_reference(unsigned op, vector a, vector b, vector c, uint64_t count)
