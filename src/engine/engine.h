@@ -9,7 +9,8 @@
  *
  * Threads: a wasm_module is immutable after loading and may be shared by all threads and inherited
  * by fork. A wasm_store, with all in it, belongs to one thread at a time; only
- * wasm_store_interrupt() may be called from another. There is no mutable global state.
+ * wasm_store_interrupt() may be called from another. Nothing global changes but what was
+ * found out of the system once.
  *
  * Memory: whatever a function makes is freed by the function named in its comment. Everything that
  * is allocated on behalf of a module goes through its load quota; everything on behalf of a guest
@@ -347,9 +348,15 @@ typedef struct wasm_limits {
     wasm_budget *budget;     /* that this store shares with others; default NULL */
     uint32_t collect_every;  /* objects between collections beside those that are due; for tests
                                 that want many of them; default 0: none */
+    bool guarded; /* reserve 4 GiB and more for memories, for code that checks no bounds; where that
+                     is refused, they are as without; default false */
 } wasm_limits;
 /* The defaults above. */
 wasm_limits wasm_limits_default(void);
+/* Whether this process has the address space for guarded memories (RLIMIT_AS, overcommit). Found
+ * out when first asked, then the same for the process and the children it forks. A single memory
+ * may be refused it all the same. Any thread. */
+bool wasm_guard_available(void);
 
 /* `data` is handed to host functions (wasm_store_data). NULL when the system is out of memory.
  * Freed, with everything in it, by wasm_store_free(). */

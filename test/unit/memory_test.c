@@ -128,6 +128,7 @@ TEST(an_empty_memory_is_a_memory)
 static int grow_without_reservation(void)
 {
     wasm_limits limits = with_memory((uint64_t)4 << 30);
+    limits.guarded = true; /* is refused as well */
     unsigned long pages = 0;
     struct rlimit limit;
     uint64_t length;
@@ -145,7 +146,7 @@ static int grow_without_reservation(void)
         return 2;
     if (!fixture_open(&f, MODULE_GROW, &limits, NULL, 0, NULL))
         return 3;
-    if (!f.store->memories->moves)
+    if (!f.store->memories->moves || f.store->memories->guarded)
         return 4; /* the reservation was not refused: the test tests nothing */
     for (uint32_t round = 0; round < 20; round++) {
         if (!wasm_memory_view(f.instance, 0, &base, &length) || length != (1 + 10 * round) * PAGE)
@@ -180,6 +181,62 @@ TEST(memory_grows_where_no_address_space_can_be_reserved)
     CHECK(waitpid(child, &status, 0) == child);
     CHECK(WIFEXITED(status));
     CHECK_EQ_INT(WEXITSTATUS(status), 0);
+}
+
+/* ---- guarded memories ------------------------------------------------------------------------ */
+
+TEST(a_guarded_memory_has_all_that_an_address_can_reach)
+{
+    wasm_limits limits = with_memory(10 * PAGE);
+    uint8_t *base;
+    uint64_t length;
+    fixture f;
+
+    if (!wasm_guard_available())
+        return; /* no address space for it: the other forms are tested below */
+    REQUIRE(fixture_open(&f, MODULE_GROW, &limits, NULL, 0, NULL));
+    CHECK(!f.store->memories->guarded); /* nobody asked for it */
+    fixture_close(&f);
+    limits.guarded = true;
+    REQUIRE(fixture_open(&f, MODULE_GROW, &limits, NULL, 0, NULL));
+    CHECK(f.store->memories->guarded);
+    CHECK(!f.store->memories->moves);
+    CHECK(f.store->memories->reserved >= ((uint64_t)4 << 30) + NATIVE_GUARD_BYTES + 16);
+    base = f.store->memories->base;
+    CHECK_EQ_UINT(grow(&f, 10), UINT32_MAX); /* the cap binds, not the reservation */
+    CHECK_EQ_UINT(grow(&f, 9), 1);
+    REQUIRE(wasm_memory_view(f.instance, 0, &base, &length));
+    CHECK(base == f.store->memories->base);
+    CHECK_EQ_UINT(length, 10 * PAGE);
+    memset(base, 0xAA, length);
+    CHECK_EQ_UINT(wasm_store_memory_used(f.store), 10 * PAGE);
+    fixture_close(&f);
+}
+
+TEST(only_the_first_memories_of_plain_kind_are_guarded)
+{
+    static const wasm_bounds plain = {.min = 1}, wide = {.min = 1, .is_64 = true},
+                             bytes = {.min = 1, .byte_pages = true};
+    wasm_limits limits = with_memory(64 * PAGE);
+    wasm_memory *memory;
+    unsigned guarded = 0;
+
+    if (!wasm_guard_available())
+        return; /* no address space for it: the other forms are tested below */
+    limits.guarded = true;
+    wasm_store *store = wasm_store_new(&limits, NULL);
+    REQUIRE(store != NULL);
+    REQUIRE(wasm_memory_new(store, &wide, &memory) == WASM_OK);
+    CHECK(!memory->guarded);
+    REQUIRE(wasm_memory_new(store, &bytes, &memory) == WASM_OK);
+    CHECK(!memory->guarded);
+    for (int i = 0; i < 32; i++) {
+        REQUIRE(wasm_memory_new(store, &plain, &memory) == WASM_OK);
+        guarded += memory->guarded;
+    }
+    CHECK(guarded > 0 && guarded < 32);
+    CHECK(!memory->guarded);
+    wasm_store_free(store);
 }
 
 /* A memory that may become larger than any reservation. Where the system does not give so much, it

@@ -55,12 +55,6 @@ typedef enum native_answer { NATIVE_STATUS, NATIVE_VALUE, NATIVE_NOTHING } nativ
 extern const void *const native_helper_table[NATIVE_HELPERS];
 extern const uint8_t native_helper_answers[NATIVE_HELPERS];
 
-enum {
-    NATIVE_MARGIN = 64 << 10,
-    NATIVE_SMALL_FRAME = 512,
-    /* memarg offsets below this need no check where the memory is guarded: the reservation is
-     * 4 GiB and this. */
-    NATIVE_GUARD_BYTES = 32 << 20
-};
+enum { NATIVE_MARGIN = 64 << 10, NATIVE_SMALL_FRAME = 512 };
 
 #endif

@@ -10,8 +10,12 @@
  *
  *          Where the system refuses the reservation (RLIMIT_AS on shared hosting, strict
  *          overcommit), the memory is mapped at its exact size and grows with mremap(): `moves`.
- *          Bounds are checked by whoever accesses it, never by a fault, so both forms are equal.
- *          The limit memory_bytes counts what is accessible of all memories of the store together,
+ *          A store that asks for it (limits.guarded) has its first memories with 32-bit addresses
+ *          and pages of 64 KiB `guarded`: the reservation is all that an address and a small offset
+ *          can reach, whatever the limits, and compiled code need not check. Limits bind as ever,
+ *          in memory_grow().
+ *          Otherwise bounds are checked by whoever accesses it, never by a fault, so all forms are
+ * equal. The limit memory_bytes counts what is accessible of all memories of the store together,
  *          and so does the budget that several stores may share.
  *          Bulk operations check bounds first and for the whole range (§4.4.7), then work in
  *          chunks between which they can be stopped; a stopped guest has had part of the work done,
@@ -28,6 +32,12 @@
 /* No reservation is larger than this: address space has an end too, and page tables of huge
  * reservations a price. A memory that is allowed more grows beyond it by moving. */
 #define RESERVE_MAXIMUM ((uint64_t)8 << 30)
+
+#define GUARDED_BYTES (((uint64_t)4 << 30) + NATIVE_GUARD_BYTES + 65536)
+
+/* No store has more guarded memories than this, so that a module which declares thousands cannot
+ * use up the address space of the process. */
+#define GUARDED_MAXIMUM 4
 
 static uint64_t round_up(uint64_t bytes)
 {
@@ -80,10 +90,44 @@ static bool map_exact(wasm_memory *memory)
     return true;
 }
 
+bool wasm_guard_available(void)
+{
+    static _Atomic int known; /* 0: not asked yet, 1: yes, -1: no. Two threads find the same. */
+    int answer = atomic_load_explicit(&known, memory_order_relaxed);
+
+    if (answer == 0) {
+        void *base = MAP_FAILED;
+
+        if (GUARDED_BYTES <= SIZE_MAX)
+            base = mmap(NULL, GUARDED_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                        -1, 0);
+        if (base != MAP_FAILED)
+            munmap(base, GUARDED_BYTES);
+        answer = base != MAP_FAILED ? 1 : -1;
+        atomic_store_explicit(&known, answer, memory_order_relaxed);
+    }
+    return answer > 0;
+}
+
+static bool map_guarded(wasm_memory *memory)
+{
+    wasm_store *store = memory->store;
+
+    if (!store->limits.guarded || memory->bounds.is_64 || memory->bounds.byte_pages ||
+        store->guarded_count >= GUARDED_MAXIMUM || !wasm_guard_available() ||
+        !map_reserved(memory, GUARDED_BYTES))
+        return false;
+    memory->guarded = true;
+    store->guarded_count++;
+    return true;
+}
+
 static bool map(wasm_memory *memory)
 {
     uint64_t most = memory->store->limits.memory_bytes, reserve;
 
+    if (map_guarded(memory))
+        return true;
     /* What other memories hold already is not subtracted: they never shrink, but this one's share
      * is checked against the limit when it grows, not here. */
     if (most >> memory->page_shift > memory->max_pages)
@@ -136,7 +180,9 @@ wasm_status memory_create(wasm_store *store, const wasm_bounds *bounds, const wa
         store->memory_peak = store->memory_used;
     trace_line(module, WASM_TRACE_MEMORY, "memory of %llu bytes, %llu reserved%s",
                (unsigned long long)length, (unsigned long long)memory->reserved,
-               memory->moves ? ", moves when it grows further" : "");
+               memory->guarded ? ", guarded"
+               : memory->moves ? ", moves when it grows further"
+                               : "");
     *out = memory;
     return WASM_OK;
 }

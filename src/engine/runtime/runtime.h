@@ -18,6 +18,11 @@
 #include "tier.h"
 #include "watchdog.h"
 
+/* memarg offsets below this need no check where the memory is guarded: its reservation is what 32
+ * bits can address, this, and a page of 64 KiB, since the widest access reaches further than its
+ * first byte. */
+enum { NATIVE_GUARD_BYTES = 32 << 20 };
+
 struct wasm_memory {
     uint8_t *base;      /* never moves while a store lives unless `moves` is set */
     uint64_t length;    /* bytes accessible now; a multiple of the page size */
@@ -25,6 +30,8 @@ struct wasm_memory {
     uint64_t reserved;  /* bytes of address space held at base */
     uint8_t page_shift;
     bool moves;         /* growing may move base: the reservation was refused */
+    bool guarded;       /* base never moves, and every 32-bit address plus an offset below
+                           NATIVE_GUARD_BYTES lies in the reservation, accessible or not */
     wasm_bounds bounds; /* as declared, for import matching */
     wasm_store *store;
     const wasm_module *module; /* that declared it, for traces; NULL: made by the host */
@@ -144,6 +151,7 @@ struct wasm_store {
     uint64_t memory_used, memory_peak; /* bytes of all linear memories and of the heap */
     uint64_t table_used;               /* elements of all tables */
     uint64_t budget_used;              /* bytes taken from limits.budget */
+    uint32_t guarded_count;            /* memories that are guarded */
     void *data;
     wasm_instance *instances;
     wasm_memory *memories;
