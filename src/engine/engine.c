@@ -3,15 +3,18 @@
  *
  * How:     Loading is a line of rooms, each of which trusts the one before: decode (structure),
  *          validate_module (all types but those of bodies), the tier's prepare (validates each body
- *          once while it translates it), image (initial memory). This is the only file that knows
- *          that there is more than one tier.
+ *          once while it translates it), image (initial memory). Every module can be interpreted;
+ *          compiled code is an addition, made while loading or later. This is the only file that
+ *          knows that there is more than one tier.
  * Memory:  All that a module holds hangs on its arena and quota; wasm_module_free() undoes the line
  *          backwards.
- * Threads: A module is changed by the loading thread alone and is immutable afterwards; everything
- *          below the first section only reads.
+ * Threads: A module is changed by the loading thread alone and is immutable afterwards, but for the
+ *          compiled code, which any thread may add, once; everything below the first section only
+ *          reads.
  */
 #include <string.h>
 
+#include "compile.h"
 #include "decode.h"
 #include "image.h"
 #include "interp.h"
@@ -21,25 +24,13 @@
 
 /* ---- loading --------------------------------------------------------------------------------- */
 
-/* The tier for what was asked; NULL if this build has none. A native tier adds its case here: AUTO
- * then takes it where the system allows executable memory. */
-static const tier *choose_tier(wasm_tier wanted)
-{
-    switch (wanted) {
-    case WASM_TIER_AUTO:
-    case WASM_TIER_INTERPRETER: return &interp_tier;
-    case WASM_TIER_COMPILER: break;
-    }
-    return NULL;
-}
-
-static wasm_status finish(wasm_module *module, const tier *chosen, wasm_report *report)
+static wasm_status finish(wasm_module *module, wasm_report *report)
 {
     wasm_status status;
 
     TRY(validate_module(module, report));
-    module->tier = chosen;
-    TRY(chosen->prepare(module, report));
+    module->tier = &interp_tier;
+    TRY(module->tier->prepare(module, report));
     status = image_make(module);
     if (status != WASM_OK)
         return report_fail(report, status, WASM_NO_OFFSET, WASM_NO_FUNC,
@@ -51,20 +42,20 @@ wasm_status wasm_module_load(const uint8_t *bytes, size_t length, const wasm_loa
                              wasm_module **out, wasm_report *report)
 {
     static const wasm_load_options defaults = {0};
-    const tier *chosen;
     wasm_module *module = NULL;
     wasm_status status;
 
     report_clear(report);
     if (!options)
         options = &defaults;
-    chosen = choose_tier(options->tier);
-    if (!chosen)
+    if (options->tier == WASM_TIER_COMPILER && !compile_available())
         return report_fail(report, WASM_E_NO_COMPILER, WASM_NO_OFFSET, WASM_NO_FUNC, NULL);
     status = decode_module(bytes, length, options, &module, report);
     if (status != WASM_OK)
         return status;
-    status = finish(module, chosen, report);
+    status = finish(module, report);
+    if (status == WASM_OK && options->tier == WASM_TIER_COMPILER)
+        status = wasm_module_compile(module, options->compile, report);
     if (status != WASM_OK) {
         wasm_module_free(module);
         return status;
@@ -74,10 +65,30 @@ wasm_status wasm_module_load(const uint8_t *bytes, size_t length, const wasm_loa
     return WASM_OK;
 }
 
+wasm_status wasm_module_compile(wasm_module *module, const wasm_compile_options *options,
+                                wasm_report *report)
+{
+    native_code *code, *none = NULL;
+
+    report_clear(report);
+    if (atomic_load_explicit(&module->native, memory_order_acquire))
+        return WASM_OK;
+    TRY(compile_module(module, options, &code, report));
+    if (!atomic_compare_exchange_strong_explicit(&module->native, &none, code, memory_order_acq_rel,
+                                                 memory_order_acquire))
+        code->tier->release(code); /* somebody was quicker */
+    return WASM_OK;
+}
+
 void wasm_module_free(wasm_module *module)
 {
+    native_code *native;
+
     if (!module)
         return;
+    native = atomic_load_explicit(&module->native, memory_order_acquire);
+    if (native)
+        native->tier->release(native);
     image_free(module);
     if (module->tier)
         module->tier->release(module);
@@ -88,10 +99,12 @@ void wasm_module_free(wasm_module *module)
 
 void wasm_module_describe(const wasm_module *module, wasm_module_info *info)
 {
+    const native_code *native = atomic_load_explicit(&module->native, memory_order_acquire);
+
     *info = (wasm_module_info){
         .file_bytes = module->length,
-        .allocated_bytes = module->quota.used,
-        .code_bytes = module->tier->code_bytes(module),
+        .allocated_bytes = module->quota.used + (native ? native->tier->held_bytes(native) : 0),
+        .code_bytes = native ? native->tier->code_bytes(native) : module->tier->code_bytes(module),
         .type_count = module->type_count,
         .func_count = module->func_count,
         .import_count = module->import_count,
@@ -103,7 +116,7 @@ void wasm_module_describe(const wasm_module *module, wasm_module_info *info)
         .data_count = module->data_count,
         .custom_count = module->custom_count,
         .used = module->used,
-        .tier = module->tier->id,
+        .tier = native ? WASM_TIER_COMPILER : WASM_TIER_INTERPRETER,
         .has_start = module->start != WASM_NO_FUNC,
     };
 }

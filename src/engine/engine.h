@@ -260,12 +260,25 @@ enum wasm_trace_bit {
 };
 typedef void (*wasm_log_fn)(void *baton, unsigned trace_bit, const char *line);
 
+/* How a module is compiled; all zeroes is a good choice. */
+typedef struct wasm_compile_options {
+    const char *directory; /* for unnamed files with code, which then must be on a file system that
+                              allows execution; NULL: not that way */
+    uint32_t threads;      /* that compile, this one among them; 0: only this one */
+    unsigned without;      /* ways to executable memory that are not to be tried; for tests:
+                              1 a file, 2 a memfd, 4 anonymous memory */
+    bool explicit_checks;  /* of memory accesses, also where guard pages could do it */
+} wasm_compile_options;
+
 typedef struct wasm_load_options {
     wasm_features features; /* what a module may use; 0: WASM_FEATURES_SUPPORTED */
     size_t quota;           /* bytes that loading and preparing may allocate; 0: no bound */
-    wasm_tier tier;
-    unsigned trace;  /* wasm_trace_bit mask; lines go to log */
-    wasm_log_fn log; /* may be NULL */
+    wasm_tier
+        tier; /* AUTO is the interpreter, for now: wasm_module_compile() is the way from there.
+                 COMPILER compiles while loading, and fails where that is not possible */
+    const wasm_compile_options *compile; /* for COMPILER; NULL: all zeroes */
+    unsigned trace;                      /* wasm_trace_bit mask; lines go to log */
+    wasm_log_fn log;                     /* may be NULL */
     void *log_baton;
     /* Asked before each function body: whether loading shall be given up (INTERRUPTED), because it
      * takes too long for who waits for it. May be NULL. A single body takes well below a second. */
@@ -281,14 +294,36 @@ wasm_status wasm_module_load(const uint8_t *bytes, size_t length, const wasm_loa
                              wasm_module **out, wasm_report *report);
 void wasm_module_free(wasm_module *module); /* NULL is allowed */
 
+/* Compiles what the module's functions are, in addition to what the interpreter needs; instances
+ * that are made from then on use it. Functions that the compiler has no code for are interpreted
+ * still. Any thread, also while instances of the module run; it takes memory from what the load
+ * quota has left. Nothing happens if the module is compiled already. Errors, after which all is as
+ * before: NO_COMPILER, NO_EXECUTABLE, QUOTA, NO_MEMORY. */
+wasm_status wasm_module_compile(wasm_module *module, const wasm_compile_options *options,
+                                wasm_report *report);
+/* Whether there is a compiler for this machine, and memory for its code: COMPILER would be told no
+ * otherwise. `how`, of `size` bytes, receives a sentence about it; NULL is allowed. */
+bool wasm_compiler_available(const wasm_compile_options *options, char *how, size_t size);
+
+/* Compiled code may leave the check of memory accesses to guard pages (wasm_limits.guarded), behind
+ * which it faults. That needs a handler for SIGSEGV and SIGBUS, which claims only faults of
+ * compiled code in guarded memories, and hands all others to whoever had the signals before. It is
+ * for the process, and inherited by fork. Without it, and without guarded memories, instances of
+ * modules that were compiled for guard pages are interpreted; see explicit_checks.
+ * Errors: NO_COMPILER, SYSTEM. */
+wasm_status wasm_faults_handle(wasm_report *report);
+/* Gives the signals back, unless somebody has taken them since. No guest may run. */
+void wasm_faults_forget(void);
+bool wasm_faults_handled(void);
+
 typedef struct wasm_module_info {
     size_t file_bytes;
     size_t allocated_bytes; /* all that this module holds, prepared code included */
-    size_t code_bytes;      /* of them, code prepared by the tier */
+    size_t code_bytes;      /* of them, code prepared by the tier, or compiled */
     uint32_t type_count, func_count, import_count, export_count, table_count, memory_count,
         global_count, elem_count, data_count, custom_count;
     wasm_features used; /* bits that the module really needs */
-    wasm_tier tier;     /* the tier that was chosen */
+    wasm_tier tier;     /* COMPILER if there is compiled code, else INTERPRETER */
     bool has_start;
 } wasm_module_info;
 void wasm_module_describe(const wasm_module *module, wasm_module_info *info);

@@ -53,8 +53,5 @@ typedef enum native_answer { NATIVE_STATUS, NATIVE_VALUE, NATIVE_NOTHING } nativ
 
 /* instance->helpers points to this: so that code holds no addresses. */
 extern const void *const native_helper_table[NATIVE_HELPERS];
-extern const uint8_t native_helper_answers[NATIVE_HELPERS];
-
-enum { NATIVE_MARGIN = 64 << 10, NATIVE_SMALL_FRAME = 512 };
 
 #endif

@@ -69,6 +69,9 @@ const target target_x64 = {
     .has = has,
     .stubs = x64_stubs,
     .emit = x64_emit,
+    .fault_at = x64_fault_at,
+    .fault_instance = x64_fault_instance,
+    .fault_redirect = x64_fault_redirect,
 };
 
 const target *target_here(void)

@@ -10,8 +10,6 @@ static x64_mem stack(unsigned base, uint32_t disp)
     return (x64_mem){(uint8_t)base, X64_NONE, 0, (int32_t)disp};
 }
 
-/* As native_helper_answers, of the same rows: the emitter needs none of the helpers to be linked.
- */
 static const uint8_t answers[NATIVE_HELPERS] = {
 #define HELPER(id, arguments, answer) NATIVE_##answer,
 #include "native_helpers.def"

@@ -147,6 +147,7 @@ typedef struct module_custom {
 } module_custom;
 
 struct tier;
+struct native_code;
 
 struct wasm_module {
     quota quota;
@@ -193,6 +194,8 @@ struct wasm_module {
     const struct tier *tier;
     void *prepared; /* the tier's own, made and freed by it */
     void *image;    /* runtime's own: the initial contents of memory, see runtime/image.h */
+    /* Compiled code; the one field that may be set after loading, once. NULL: none (yet). */
+    struct native_code *_Atomic native;
 };
 
 /* Says one line to the module's log if the trace bit is on. */

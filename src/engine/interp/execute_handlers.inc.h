@@ -305,7 +305,12 @@
 /* m->callee, which is not run in this loop. */
 #define CALL_OUTSIDE(at)                                                                           \
     (m->callee->host ? store_call_host(m->instance, m->callee, (at))                               \
-                     : m->callee->instance->module->tier->invoke(m->store, m->callee, (at)))
+                     : store_invoke(m->store, m->callee, (at)))
+/* Whether a function of another instance, not the host's, has compiled code to be run by. Not so
+ * where that would go deeper into the thread's stack than it may: calls in this loop take nothing
+ * of it. */
+#define RUNS_ELSEWHERE(target)                                                                     \
+    ((target)->instance->native && m->store->native.nesting < NATIVE_NESTING_MAX)
 /* Goes on where the exception is caught, by this frame too if it is the function's own. */
 #define CATCH_FROM(own)                                                                            \
     do {                                                                                           \
@@ -522,11 +527,11 @@ HANDLER(CALL_ANY)
         pc = body->code;
         DISPATCH();
     }
-    if (target->host || target->instance->module->tier != m->instance->module->tier)
+    if (target->host || RUNS_ELSEWHERE(target))
         GO(CALL_OUT);
     GO(CALL_FAR);
 }
-/* To a host function, or to a function that another tier runs: by way of the C stack. */
+/* To a host function, or to a function with compiled code: by way of the C stack. */
 HANDLER(CALL_OUT)
 {
     uint64_t *at = fp + F0;
@@ -628,7 +633,7 @@ HANDLER(TAIL_CALL_ANY)
     const interp_func *body = target->code;
     uint64_t back = fp[F2];
 
-    if (UNLIKELY(target->host || target->instance->module->tier != m->instance->module->tier))
+    if (UNLIKELY(target->host))
         GO(TAIL_CALL_OUT);
     if (LIKELY(target->instance == m->instance)) {
         memmove(fp, fp + F0, body->param_slots * sizeof *fp);

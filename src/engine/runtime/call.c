@@ -145,7 +145,7 @@ static wasm_status enter(wasm_store *store, wasm_func *func, uint64_t *slots, ui
         store->stack_top = slots + width;
         status = call_host(store, func->instance, func, slots);
     } else {
-        status = func->module->tier->invoke(store, func, slots);
+        status = store_invoke(store, func, slots);
     }
     store->host_nesting--;
     store->stack_top = top;

@@ -145,6 +145,16 @@ static wasm_status make_memories(wasm_instance *instance)
     return WASM_OK;
 }
 
+/* Compiled code, if the module has it by now. */
+static void take_native(wasm_instance *instance)
+{
+    const native_code *native =
+        atomic_load_explicit(&instance->module->native, memory_order_acquire);
+
+    if (native && native->tier->attach(native, instance))
+        instance->native = native;
+}
+
 static wasm_status make_globals(wasm_instance *instance)
 {
     const wasm_module *module = instance->module;
@@ -280,6 +290,7 @@ static wasm_status instantiate(wasm_store *store, const wasm_module *module,
     TRY(take_imports(instance, imports));
     make_funcs(instance);
     TRY(make_memories(instance));
+    take_native(instance);
     TRY(make_tags(instance));
     TRY(make_globals(instance));
     TRY(make_tables(instance));

@@ -68,7 +68,8 @@ struct wasm_tag {
 struct wasm_func {
     const void *code;          /* the tier's entry for this function; NULL for host functions */
     const void *native;        /* compiled code, or the thunk that calls this function from such;
-                                  NULL: its instance has no compiled code, or it is the host's */
+                                  NULL: its instance has no compiled code, or it is a host function
+                                  by itself */
     wasm_instance *instance;   /* whose function this is; NULL for a host function by itself */
     const module_type *type;   /* of its module, or made for a host function by itself */
     const wasm_module *module; /* that of the type; NULL: a host function by itself */
@@ -87,7 +88,8 @@ struct wasm_instance {
     wasm_tag **tags;
     wasm_store *store;
     const wasm_module *module;
-    const void *const *helpers; /* that compiled code calls; NULL: there is none */
+    const void *const *helpers; /* that compiled code calls */
+    const native_code *native;  /* compiled code that it uses; NULL: none */
     wasm_func *own_funcs;       /* func_count - func_import_count of them */
     wasm_global *own_globals;
     uint8_t *data_dropped; /* one byte a segment; NULL: the module has no passive segment. Active
@@ -123,11 +125,20 @@ struct wasm_root {
 
 /* Where compiled code and C meet (compile/native.h). */
 typedef struct store_native {
-    void *host_sp;      /* the thread's stack where the innermost compiled code was entered */
-    void *sp, *fp;      /* of compiled code that called out last */
-    uintptr_t limit;    /* no frame of compiled code may reach below it */
-    uint64_t result[2]; /* of helpers that have more to say than a status */
+    void *host_sp;    /* the thread's stack where the innermost compiled code was entered */
+    void *sp, *fp;    /* of compiled code that called out last */
+    uintptr_t limit;  /* no frame of compiled code may reach below it */
+    void *floor;      /* from where on downwards the next compiled code that is entered may go */
+    uint32_t nesting; /* entered and not returned */
 } store_native;
+
+/* Bytes that compiled code leaves free between its frames and what grows towards them: for signal
+ * handlers, the slots of calls, and functions that need less than NATIVE_SMALL_FRAME, which do not
+ * ask for more than this. A store has them beyond its stack_bytes. */
+enum { NATIVE_MARGIN = 64 << 10, NATIVE_SMALL_FRAME = 512 };
+/* Entries of compiled code on the thread's stack at a time. Beyond that the interpreter runs what
+ * is called from there, in which calls between guests take nothing of that stack. */
+enum { NATIVE_NESTING_MAX = 48 };
 
 /* store->poll: zero in the common case, so that a tier's check at function entries and loop headers
  * is one load and one branch for deadline, interruption and fuel together. With INTERRUPT, the
@@ -140,7 +151,8 @@ struct wasm_store {
     uint32_t depth;        /* nested guest calls now */
     uint64_t fuel;         /* left, when METERED */
     uint64_t *stack;       /* guest stack, slots */
-    uint64_t *stack_end;   /* one past the last usable slot */
+    uint64_t *stack_end;   /* one past the last usable slot; lower while compiled code waits for
+                              what it called, whose frames are behind it */
     uint64_t *stack_top;   /* first free slot for a call that enters from the host: a tier sets it
                               behind its frame before it calls a host function */
     uint32_t host_nesting; /* wasm_call active now */
@@ -178,6 +190,16 @@ void store_frame(wasm_store *store, const wasm_module *module, uint32_t func, ui
 /* The cold side of the poll: charges `cost` units of fuel if metered, and answers WASM_OK or the
  * reason to stop. */
 wasm_status store_poll(wasm_store *store, uint64_t cost);
+
+/* Runs a function that is not the host's, by compiled code where its instance has that. As
+ * tier.invoke. */
+static inline wasm_status store_invoke(wasm_store *store, wasm_func *func, uint64_t *slots)
+{
+    const native_code *native = func->instance->native;
+
+    return native ? native->tier->invoke(store, func, slots)
+                  : func->module->tier->invoke(store, func, slots);
+}
 
 /* Calls a host function for `caller` with its slots; traces it. A failure is recorded in the report
  * like a trap; store_trap() of the calling tier then adds function and offset. EXCEPTION: one is on

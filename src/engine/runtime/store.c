@@ -4,7 +4,9 @@
  * How:     A store is made for one guest call (or for a few), so making it is kept to a handful of
  *          system calls: one block for itself, one mapping for the guest stack. The stack has a
  *          page without access behind it: tiers compare with stack_end before they use a frame, the
- *          page is the second lock on that door.
+ *          page is the second lock on that door. Compiled code comes down from the end of the
+ *          mapping and keeps a margin to what comes up towards it: so that it has stack_bytes as
+ *          well, the mapping is larger by that.
  *          Stopping works through one word, store->poll. Tiers look at it at function entries and
  *          loop headers, bulk operations between chunks; store_poll() is the cold side that says
  *          why. Whoever interrupts (the watchdog, a server that shuts down) sets flag and reason
@@ -46,7 +48,7 @@ static size_t stack_mapping_bytes(const wasm_store *store)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
-    return (store->limits.stack_bytes + page - 1) / page * page + page;
+    return (store->limits.stack_bytes + NATIVE_MARGIN + page - 1) / page * page + page;
 }
 
 static bool stack_map(wasm_store *store)
@@ -62,7 +64,8 @@ static bool stack_map(wasm_store *store)
         return false;
     }
     store->stack = store->stack_top = base;
-    store->stack_end = store->stack + (bytes - page) / sizeof *store->stack;
+    store->stack_end = store->stack + (bytes - page - NATIVE_MARGIN) / sizeof *store->stack;
+    store->native.floor = (char *)base + bytes - page;
     return true;
 }
 

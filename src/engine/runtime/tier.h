@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tier.h — what an execution tier is: the interface that runtime declares and tiers implement.
  *
- * The facade (engine.c) gives each loaded module one tier. Everything but execution is shared:
- * module, validation stream, store, instances, memories, traps, limits, linking.
+ * The facade (engine.c) gives each loaded module one tier, which can run all of it, and to some of
+ * them compiled code beside it. Everything but execution is shared: module, validation stream,
+ * store, instances, memories, traps, limits, linking.
  */
 #ifndef WASMSERVE_TIER_H
 #define WASMSERVE_TIER_H
@@ -10,6 +11,26 @@
 #include "module.h"
 
 struct store_activation;
+
+/* Compiled code of a module, an addition to what its tier has prepared: instances take it when they
+ * are made, if it is there by then. Immutable once it is in module->native. */
+typedef struct native_code {
+    const struct native_tier *tier;
+} native_code;
+
+typedef struct native_tier {
+    void (*release)(native_code *code);
+    /* Bytes of code, and all that it holds, those included. */
+    size_t (*code_bytes)(const native_code *code);
+    size_t (*held_bytes)(const native_code *code);
+    /* Gives an instance, whose functions and memories stand, the code: instance->helpers and the
+     * `native` of its functions. False: this instance cannot use it. */
+    bool (*attach)(const native_code *code, wasm_instance *instance);
+    /* As tier.invoke, for a function of an instance that has compiled code. One that is not
+     * compiled, and one more than may be nested on the thread's stack, it hands to the module's
+     * tier. */
+    wasm_status (*invoke)(wasm_store *store, wasm_func *func, uint64_t *slots);
+} native_tier;
 
 typedef struct tier {
     const char *name;
