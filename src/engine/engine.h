@@ -383,8 +383,9 @@ typedef struct wasm_limits {
     wasm_budget *budget;     /* that this store shares with others; default NULL */
     uint32_t collect_every;  /* objects between collections beside those that are due; for tests
                                 that want many of them; default 0: none */
-    bool guarded; /* reserve 4 GiB and more for memories, for code that checks no bounds; where that
-                     is refused, they are as without; default false */
+    uint32_t guarded;        /* for so many memories at most 4 GiB and more are reserved, for code
+                                that checks no bounds; where that is refused, they are as without;
+                                default 0 */
 } wasm_limits;
 /* The defaults above. */
 wasm_limits wasm_limits_default(void);

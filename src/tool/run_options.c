@@ -19,7 +19,8 @@
 const char run_options_usage[] =
     "usage: wasmserve run [OPTION…] FILE.wasm [ARG…]\n"
     "  --invoke F            call the export F with the ARGs and print its results, a line each\n"
-    "  --engine TIER         interpreter, compiler or auto (default)\n"
+    "  --engine TIER         interpreter, compiler or auto (default); compiler,explicit: without\n"
+    "                        guard pages\n"
     "  --dir HOST::GUEST[:ro|:rw]   show the directory HOST as GUEST (default: rw)\n"
     "  --env NAME=VALUE      set a variable of the guest's environment; NAME alone: as it is here\n"
     "  --memory SIZE         bytes of linear memory, with K, M or G (default 1G)\n"
@@ -108,19 +109,6 @@ static bool add_env(run_options *options, const char *text)
     return true;
 }
 
-static bool parse_tier(const char *text, wasm_tier *tier)
-{
-    if (strcmp(text, "auto") == 0)
-        *tier = WASM_TIER_AUTO;
-    else if (strcmp(text, "interpreter") == 0)
-        *tier = WASM_TIER_INTERPRETER;
-    else if (strcmp(text, "compiler") == 0)
-        *tier = WASM_TIER_COMPILER;
-    else
-        return false;
-    return true;
-}
-
 /* One option with its value. False: it is not understood, and why was said. */
 static bool take_option(run_options *options, const char *name, const char *value)
 {
@@ -132,7 +120,7 @@ static bool take_option(run_options *options, const char *name, const char *valu
         return true;
     }
     if (strcmp(name, "--engine") == 0) {
-        fine = parse_tier(value, &options->tier);
+        fine = tool_engine_parse(value, &options->engine);
     } else if (strcmp(name, "--dir") == 0) {
         fine = add_dir(options, value);
     } else if (strcmp(name, "--env") == 0) {

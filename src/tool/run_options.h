@@ -9,11 +9,12 @@
 
 #include "engine.h"
 #include "host.h"
+#include "tool_engine.h"
 
 typedef struct run_options {
     const char *file;
     const char *invoke; /* NULL: _start */
-    wasm_tier tier;
+    tool_engine engine;
     wasm_limits limits;
     uint64_t timeout_ms; /* 0: none */
     unsigned trace;      /* wasm_trace_bit mask */

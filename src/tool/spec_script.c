@@ -196,7 +196,9 @@ static bool skip_by_feature(const wasm_report *report, char *reason)
 static wasm_status load(script *s, wasm_module **out, char *reason, wasm_report *report)
 {
     const json_value *wasm = json_member(s->command, "wasm");
-    wasm_load_options options = {.features = s->features, .tier = s->options->tier};
+    wasm_load_options options = {.features = s->features,
+                                 .tier = s->options->engine.tier,
+                                 .compile = &s->options->engine.compile};
     wasm_status status = WASM_E_USAGE;
     size_t length = 0;
 
@@ -615,16 +617,12 @@ static void run_command(script *s)
 
 static void run_commands(script *s, const json_value *root)
 {
-    /* As much as the specification lets a module have, so that no limit of ours is tested here. */
-    wasm_limits limits = wasm_limits_default();
     const json_value *commands = json_items(root, "commands");
 
-    limits.memory_bytes = (uint64_t)16 << 30;
-    limits.collect_every = s->options->collect_every;
     s->type = "script";
     s->source = json_text(root, "source_filename", s->source);
     s->host.print = s->options->verbose;
-    s->store = wasm_store_new(&limits, &s->host);
+    s->store = wasm_store_new(&s->options->limits, &s->host);
     if (s->store == NULL || spectest_new(s->store, &s->host) != WASM_OK) {
         fail(s, "no store could be made");
         commands = NULL;

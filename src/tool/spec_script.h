@@ -8,6 +8,7 @@
 #define WASMSERVE_SPEC_SCRIPT_H
 
 #include "engine.h"
+#include "tool_engine.h"
 
 enum { SPEC_REASONS_MAX = 48, SPEC_REASON_SIZE = 64 };
 
@@ -22,9 +23,9 @@ typedef struct spec_skips { /* how many assertions were skipped for which reason
 } spec_skips;
 
 typedef struct spec_options {
-    wasm_tier tier;
+    tool_engine engine;
+    wasm_limits limits;      /* of the store of a script */
     bool verbose;            /* print what is skipped, and all failures instead of the first ten */
-    uint32_t collect_every;  /* as in wasm_limits */
     wasm_watchdog *watchdog; /* no command may run longer than a minute */
 } spec_options;
 

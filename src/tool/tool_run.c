@@ -114,8 +114,10 @@ static int refuse(const run *r, const wasm_report *report)
 /* Loads and links. */
 static int prepare(run *r)
 {
-    wasm_load_options options = {
-        .tier = r->options.tier, .trace = r->options.trace, .log = trace_line};
+    wasm_load_options options = {.tier = r->options.engine.tier,
+                                 .compile = &r->options.engine.compile,
+                                 .trace = r->options.trace,
+                                 .log = trace_line};
     wasm_module_info info;
     wasm_extern_desc desc;
     wasm_report report;
@@ -126,7 +128,8 @@ static int prepare(run *r)
         run_complain("%s: %s", r->options.file, strerror(errno));
         return TOOL_REFUSED;
     }
-    if (wasm_module_load(r->bytes, r->length, &options, &r->module, &report) != WASM_OK)
+    if (tool_engine_begin(&r->options.engine, &r->options.limits, 4, &report) != WASM_OK ||
+        wasm_module_load(r->bytes, r->length, &options, &r->module, &report) != WASM_OK)
         return refuse(r, &report);
     wasm_module_describe(r->module, &info);
     r->imports = calloc((size_t)info.import_count + 1, sizeof *r->imports);

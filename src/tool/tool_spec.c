@@ -17,7 +17,8 @@
 static const char usage[] =
     "usage: wasmserve spec [OPTION…] FILE.json…\n"
     "Runs spec scripts (the WebAssembly test suite as JSON) and counts their assertions.\n"
-    "  --engine E         which tier executes: interpreter or compiler\n"
+    "  --engine E         which tier executes: interpreter, compiler, or compiler,explicit\n"
+    "                     (without guard pages)\n"
     "  --collect-every N  collect garbage whenever N objects were made, to test the collector\n"
     "  --verbose          say what is skipped, what differs in wording, what is printed, every\n"
     "                     failure\n";
@@ -54,18 +55,14 @@ static int read_options(int argc, char **argv, spec_options *options, int *first
     while ((option = getopt_long(argc, argv, "vh", known, NULL)) != -1) {
         switch (option) {
         case 'c':
-            options->collect_every = (uint32_t)strtoul(optarg, &end, 10);
+            options->limits.collect_every = (uint32_t)strtoul(optarg, &end, 10);
             if (*optarg < '0' || *optarg > '9' || *end != '\0') {
                 fprintf(stderr, "wasmserve spec: no such number of objects: %s\n", optarg);
                 return TOOL_USAGE;
             }
             break;
         case 'e':
-            if (strcmp(optarg, "interpreter") == 0) {
-                options->tier = WASM_TIER_INTERPRETER;
-            } else if (strcmp(optarg, "compiler") == 0) {
-                options->tier = WASM_TIER_COMPILER;
-            } else {
+            if (!tool_engine_parse(optarg, &options->engine)) {
                 fprintf(stderr, "wasmserve spec: no such engine: %s\n", optarg);
                 return TOOL_USAGE;
             }
@@ -84,7 +81,7 @@ static int read_options(int argc, char **argv, spec_options *options, int *first
 
 int tool_spec(int argc, char **argv)
 {
-    spec_options options = {.tier = WASM_TIER_AUTO};
+    spec_options options = {.limits = wasm_limits_default()};
     spec_counts counts = {0, 0, 0};
     spec_skips skips = {.used = 0};
     wasm_report report;
@@ -97,7 +94,10 @@ int tool_spec(int argc, char **argv)
         fputs(usage, stdout);
         return TOOL_OK;
     }
-    if (wasm_watchdog_start(&options.watchdog, &report) != WASM_OK) {
+    /* As much as the specification lets a module have, so that no limit of ours is tested here. */
+    options.limits.memory_bytes = (uint64_t)16 << 30;
+    if (tool_engine_begin(&options.engine, &options.limits, 1024, &report) != WASM_OK ||
+        wasm_watchdog_start(&options.watchdog, &report) != WASM_OK) {
         fprintf(stderr, "wasmserve spec: %s\n", wasm_report_format(&report, text, sizeof text));
         return TOOL_FAILED;
     }

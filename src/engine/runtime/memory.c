@@ -35,10 +35,6 @@
 
 #define GUARDED_BYTES (((uint64_t)4 << 30) + NATIVE_GUARD_BYTES + 65536)
 
-/* No store has more guarded memories than this, so that a module which declares thousands cannot
- * use up the address space of the process. */
-#define GUARDED_MAXIMUM 4
-
 static uint64_t round_up(uint64_t bytes)
 {
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -113,8 +109,8 @@ static bool map_guarded(wasm_memory *memory)
 {
     wasm_store *store = memory->store;
 
-    if (!store->limits.guarded || memory->bounds.is_64 || memory->bounds.byte_pages ||
-        store->guarded_count >= GUARDED_MAXIMUM || !wasm_guard_available() ||
+    if (store->guarded_count >= store->limits.guarded || memory->bounds.is_64 ||
+        memory->bounds.byte_pages || !wasm_guard_available() ||
         !map_reserved(memory, GUARDED_BYTES))
         return false;
     memory->guarded = true;

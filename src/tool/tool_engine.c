@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tool_engine.c — tool_engine.h.
+ */
+#include "tool_engine.h"
+
+#include <string.h>
+#include <unistd.h>
+
+bool tool_engine_parse(const char *text, tool_engine *engine)
+{
+    static const struct {
+        const char *word;
+        wasm_tier tier;
+        bool explicit_checks;
+    } words[] = {{"auto", WASM_TIER_AUTO, false},
+                 {"interpreter", WASM_TIER_INTERPRETER, false},
+                 {"compiler", WASM_TIER_COMPILER, false},
+                 {"compiler,explicit", WASM_TIER_COMPILER, true}};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(text, words[i].word) == 0) {
+            engine->tier = words[i].tier;
+            engine->compile.explicit_checks = words[i].explicit_checks;
+            return true;
+        }
+    }
+    return false;
+}
+
+wasm_status tool_engine_begin(tool_engine *engine, wasm_limits *limits, uint32_t memories,
+                              wasm_report *report)
+{
+    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (engine->tier != WASM_TIER_COMPILER)
+        return WASM_OK;
+    engine->compile.threads = processors > 0 ? (uint32_t)processors : 1;
+    if (engine->compile.explicit_checks)
+        return WASM_OK;
+    limits->guarded = memories;
+    return wasm_faults_handle(report);
+}
