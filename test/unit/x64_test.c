@@ -625,7 +625,6 @@ TEST(arguments_and_results_on_the_stack)
         poke(x, p, results[n], 256 + 8 * n);
     IN(0, IR_RETURN, IR_VOID, 0, 0, 0, 0);
     x->f.has_calls = true;
-    x->f.outgoing = 64;
     uint32_t caller = finish(x);
     REQUIRE(map(x));
     uint64_t slots[64];

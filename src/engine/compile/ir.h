@@ -119,7 +119,6 @@ typedef struct ir_func {
     uint32_t index; /* of the function in the module; for thunks, whose they are */
     const wasm_functype *type;
     bool has_calls;     /* to anything */
-    uint32_t outgoing;  /* bytes below the frame for arguments and results of calls */
     wasm_status status; /* QUOTA once an allocation failed: appending then does nothing */
 } ir_func;
 

@@ -538,6 +538,34 @@ static uint32_t stack_results(const ir_func *f)
     return p.stack;
 }
 
+/* Bytes that arguments or results of calls take on the stack, of whichever call takes most. */
+static uint32_t outgoing_bytes(const ir_func *f)
+{
+    uint32_t most = 0;
+    for (uint32_t o = 0; o < f->order_count; o++) {
+        x64_places results = {0};
+        for (ir_ref ref = f->blocks[f->order[o]].first; ref; ref = f->instrs[ref].next) {
+            const ir_instr *i = &f->instrs[ref];
+            if (i->op == IR_CALL || i->op == IR_CALL_CODE) {
+                x64_places arguments = {0};
+                uint32_t count = i->extra ? ir_list_count(f, i->extra) : 0;
+                for (uint32_t n = 0; n < count; n++) {
+                    ir_ref value = ir_list_items(f, i->extra)[n];
+                    x64_place_argument(&arguments, (ir_type)f->instrs[value].type);
+                }
+                most = arguments.stack > most ? arguments.stack : most;
+                results = (x64_places){0};
+                if (i->type != IR_VOID)
+                    x64_place_result(&results, (ir_type)i->type);
+            } else if (i->op == IR_RESULT) { /* stands behind its call, as all of its results do */
+                x64_place_result(&results, (ir_type)i->type);
+                most = results.stack > most ? results.stack : most;
+            }
+        }
+    }
+    return most;
+}
+
 wasm_status x64_emit(ir_func *f, code_buffer *out, uint32_t *entry)
 {
     alloc_outcome places;
@@ -552,8 +580,8 @@ wasm_status x64_emit(ir_func *f, code_buffer *out, uint32_t *entry)
     uint32_t length = out->length, relocs = out->reloc_count, sites = out->site_count;
     x64_emitter e = {.f = f, .places = &places, .features = x64_features()};
     e.spill = (places.spill_bytes + 15) & ~15u;
-    uint32_t results = stack_results(f);
-    e.frame = e.spill + (((f->outgoing > results ? f->outgoing : results) + 15) & ~15u);
+    uint32_t results = stack_results(f), outgoing = outgoing_bytes(f);
+    e.frame = e.spill + (((outgoing > results ? outgoing : results) + 15) & ~15u);
     if (e.frame > INT32_MAX / 2)
         return WASM_E_QUOTA;
     assemble(&e, out, NULL);
