@@ -207,7 +207,8 @@ void x64_emit_return(x64_emitter *e);
 void x64_stubs(code_buffer *out);
 wasm_status x64_emit(ir_func *f, code_buffer *out, uint32_t *entry);
 
-/* ---- faults: x64_fault.c ----------------------------------------------------------------------- */
+/* ---- faults: x64_fault.c -----------------------------------------------------------------------
+ */
 
 const void *x64_fault_at(void *context);
 wasm_instance *x64_fault_instance(void *context);
