@@ -387,7 +387,7 @@ static wasm_status sink_begin(void *baton, const validate_locals *locals, wasm_r
     uint32_t slots = 0;
 
     (void)report;
-    b->locals = locals;
+    b->locals = *locals;
     b->declined = any_objects(locals->locals, locals->local_count) ||
                   any_objects(locals->type->results, locals->type->result_count);
     b->at = (uint32_t)b->module->funcs[locals->func].code.offset;
@@ -434,7 +434,7 @@ static wasm_status sink_op(void *baton, const validate_op *op, wasm_report *repo
     }
     build_one(b, op);
     if (status_of(b) != WASM_OK)
-        return report_fail(report, status_of(b), op->offset, b->locals->func, "compiling it");
+        return report_fail(report, status_of(b), op->offset, b->locals.func, "compiling it");
     return WASM_OK;
 }
 

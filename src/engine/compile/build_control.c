@@ -29,7 +29,7 @@ static frame *label_at(builder *b, uint32_t depth)
 
 static uint32_t place_variable(const builder *b, const frame *at, uint32_t index)
 {
-    return b->locals->local_count + at->height + index;
+    return b->locals.local_count + at->height + index;
 }
 
 static const wasm_valtype *label_types(const frame *to, uint32_t *count)
@@ -83,7 +83,7 @@ static void build_return(builder *b)
 
 void build_begin(builder *b)
 {
-    push_frame(b, FRAME_FUNC, b->locals->type, build_block(b, true));
+    push_frame(b, FRAME_FUNC, b->locals.type, build_block(b, true));
 }
 
 static void branch_if(builder *b, const validate_op *op, ir_ref condition)

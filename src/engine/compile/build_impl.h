@@ -45,7 +45,7 @@ struct builder {
     build_options options;
     validate_scratch *scratch;
     ir_func *f;
-    const validate_locals *locals;
+    validate_locals locals; /* a copy: it is lent to sink_begin() alone */
     wasm_status status;
     bool declined;
 
