@@ -6,11 +6,16 @@ How:     make(seed) is a module of some functions. A body is made by choosing, a
          and changes of the locals they were read from, which generators of expression trees never do.
          Everything ends: functions call only those before them, loops count down, and the estimated number of
          instructions that a function runs is kept below COST_MAX. Most addresses and divisors are bent to what does
-         not trap. NaNs whose bits the specification leaves open are made 0 before their bits can be seen.
+         not trap. NaNs whose bits the specification leaves open are made 0 before their bits can be seen, those in
+         vectors (differential_vectors.py) as soon as they can come to be.
+         Functions with vectors in their type are not exported: JavaScript cannot call them.
 Inputs:  a seed; the same module for the same seed.
 """
 import random
 import struct
+
+import differential_vectors as vectors
+from differential_vectors import V128
 
 I32, I64, F32, F64 = 0x7F, 0x7E, 0x7D, 0x7C
 FUNCREF = 0x70
@@ -96,7 +101,7 @@ class Body:
         self.module, self.random = module, module.random
         self.params, self.results = params, results
         many = self.random.random()
-        self.locals = list(params) + [self.random.choice(TYPES) for _ in range(
+        self.locals = list(params) + [self.random.choice(module.kinds) for _ in range(
             self.random.randrange(2, 12) if many < 0.9 else self.random.randrange(200, 400))]
         self.hash = self.spare(I64)
         module.counters = {self.hash}
@@ -141,14 +146,37 @@ class Body:
                 value = self.random.choice(INTS) * self.random.choice((1, 1, 1, -1)) & (1 << bits) - 1
             value -= (1 << bits) if value >> (bits - 1) else 0
             self.emit(0x41 if kind == I32 else 0x42, sleb(value))
+        elif kind == V128:
+            self.emit(vectors.CONSTANT, self.lanes())
         else:
             self.emit(0x43 if kind == F32 else 0x44,
                       struct.pack("<f" if kind == F32 else "<d", self.random.choice(FLOATS)))
         self.stack.append(kind)
 
+    def lanes(self):
+        """Sixteen bytes: lanes of one width, most of them special."""
+        kind = self.random.choice("bhiqfd")
+        out = b""
+        while len(out) < 16:
+            if kind in "fd":
+                out += struct.pack("<" + kind, self.random.choice(FLOATS))
+                continue
+            size = struct.calcsize(kind)
+            value = self.random.choice(INTS) * self.random.choice((1, -1)) if self.random.random() < 0.6 else \
+                self.random.getrandbits(64)
+            out += (value & (1 << 8 * size) - 1).to_bytes(size, "little")
+        return out
+
+    def global_of(self, kind, first=0):
+        """A global that may be written, from `first` on."""
+        return self.random.choice([i for i, have in enumerate(self.module.globals) if have == kind and i >= first])
+
     def source(self, kind, depth=0):
         """A value of a type from nothing: read, constant, or computed from such."""
         how = self.random.random()
+        if kind == V128 and how < 0.3:
+            self.source_vector(depth)
+            return
         if how < 0.3 and depth < 3:
             code = self.random.choice(MAKERS[kind])
             for operand in PLAIN[code][0]:
@@ -158,14 +186,44 @@ class Body:
         elif how < 0.65:
             self.emit(0x20, leb(self.local_of(kind)))
         elif how < 0.75:
-            self.emit(0x23, leb(self.random.choice([i for i in range(GLOBALS) if TYPES[i % 4] == kind])))
+            self.emit(0x23, leb(self.global_of(kind)))
         elif how < 0.85:
-            self.emit(0x41, sleb(self.random.randrange(0, 4096)), self.random.choice(LOADS[kind]), 0,
+            loads = vectors.LOADS if kind == V128 else LOADS[kind]
+            self.emit(0x41, sleb(self.random.randrange(0, 4096)), self.random.choice(loads), 0,
                       leb(self.random.choice((0, 1, 8, 1000, 65535, 70000))))
         else:
             self.constant(kind)
             return
         self.stack.append(kind)
+
+    def source_vector(self, depth):
+        """A vector computed from values from nothing."""
+        if depth >= 3 or self.random.random() < 0.3:
+            kind = self.random.choice((F32, F64))
+            self.source(kind, depth + 1)
+            self.settle_nan()
+            self.emit(vectors.SPLATS[kind])
+            self.stack[-1] = V128
+            return
+        operation = self.random.choice([code for code, types in vectors.OPERATIONS.items() if types[1] == V128])
+        for operand in vectors.OPERATIONS[operation][0]:
+            self.source(operand, depth + 1)
+        self.compute(operation)
+
+    def compute(self, operation):
+        """A vector operation, whose operands are there."""
+        operands, result = vectors.OPERATIONS[operation]
+        self.emit(operation)
+        self.take(len(operands))
+        self.stack.append(result)
+        if operation in vectors.MAKES_NAN:
+            self.settle_lanes(vectors.MAKES_NAN[operation])
+
+    def settle_lanes(self, kind):
+        """Makes lanes of the vector on top that are NaN 0."""
+        local = self.spare(V128)
+        self.module.counters.add(local) # where they are still
+        self.emit(0x22, leb(local), 0x20, leb(local), 0x20, leb(local), vectors.EQUAL[kind], b"\xfd\x4e")
 
     def bring(self, types):
         """Puts values of these types on top, the ones that are there if they fit."""
@@ -177,6 +235,14 @@ class Body:
         """Takes the top value off the stack and into what the function leaves in a global. An i32 goes as all the
         bits of its extension, a float as its bits."""
         kind = self.stack[-1]
+        if kind == V128:
+            local = self.spare(V128)
+            self.emit(0x22, leb(local), vectors.EXTRACTS[5][0], 1)
+            self.stack[-1] = I64
+            self.observe()
+            self.emit(0x20, leb(local), vectors.EXTRACTS[5][0], 0)
+            self.stack.append(I64)
+            kind = I64
         if kind in EQ:
             self.settle_nan()
             self.emit(0xBC if kind == F32 else 0xBD)
@@ -234,17 +300,17 @@ class Body:
                 return
 
     def step_source(self):
-        self.source(self.random.choice(TYPES))
+        self.source(self.random.choice(self.module.kinds))
 
     def step_pass(self):
         """A value on its way through what only passes it on."""
-        kind = self.random.choice((I32, I32, I64, F32, F64))
+        kind = self.random.choice((I32, I32, I64, F32, F64) + self.module.kinds[4:])
         block = bytes([0x02, kind])
         how = self.random.randrange(6)
         self.emit(block if how >= 3 else b"")
         self.source(kind)
         if how == 0:
-            place = self.random.choice([i for i in range(2, GLOBALS) if TYPES[i % 4] == kind])
+            place = self.global_of(kind, 2)
             self.emit(0x24, leb(place), 0x23, leb(place))
         elif how == 1:
             local = self.local_of(kind)
@@ -282,7 +348,7 @@ class Body:
     def step_global(self):
         if len(self.stack) > self.labels[-1].height:
             kind = self.stack[-1]
-            self.emit(0x24, leb(self.random.choice([i for i in range(GLOBALS) if TYPES[i % 4] == kind])))
+            self.emit(0x24, leb(self.global_of(kind)))
             self.stack.pop()
 
     def step_copysign(self):
@@ -332,8 +398,8 @@ class Body:
     def step_load(self):
         if self.top((I32,)):
             self.bend_address()
-            kind = self.random.choice(TYPES)
-            self.emit(self.random.choice(LOADS[kind]), self.memarg())
+            kind = self.random.choice(self.module.kinds)
+            self.emit(self.random.choice(vectors.LOADS if kind == V128 else LOADS[kind]), self.memarg())
             self.stack[-1] = kind
 
     def step_store(self):
@@ -348,7 +414,7 @@ class Body:
             self.emit(0x20, leb(local))
             self.stack.append(kind)
         else:
-            kind = self.random.choice(TYPES)
+            kind = self.random.choice(self.module.kinds)
             self.source(I32)
             self.bend_address()
             self.source(kind)
@@ -357,14 +423,71 @@ class Body:
         kind = self.stack[-1]
         if kind in EQ:
             self.settle_nan()
-        self.emit(self.random.choice(STORES[kind]), self.memarg())
+        if kind == V128:
+            self.store_vector()
+        else:
+            self.emit(self.random.choice(STORES[kind]), self.memarg())
         self.take(2)
+
+    def store_vector(self):
+        if self.random.random() < 0.6:
+            self.emit(vectors.STORE, self.memarg())
+        else:
+            code, count = self.random.choice(vectors.STORE_LANES)
+            self.emit(code, self.memarg(), self.random.randrange(count))
+
+    def step_vector(self):
+        """Whatever can be computed of the vectors on top."""
+        for _ in range(8):
+            operation = self.random.choice(tuple(vectors.OPERATIONS))
+            if self.top(vectors.OPERATIONS[operation][0]):
+                self.compute(operation)
+                return
+
+    def step_shuffle(self):
+        """Of bytes anyhow, or of wider lanes, from both operands or from one."""
+        self.bring([V128, V128])
+        width = self.random.choice((1, 1, 2, 4, 8))
+        first, end = self.random.choice(((0, 32), (0, 32), (0, 16), (16, 32)))
+        out = []
+        while len(out) < 16:
+            lane = self.random.randrange(first // width, end // width) * width
+            out += range(lane, lane + width)
+        self.emit(vectors.SHUFFLE, bytes(out))
+        self.take(1)
+
+    def step_lane(self):
+        """Takes a lane out, puts one in, or reads one from memory."""
+        how = self.random.randrange(4)
+        if how < 2 and self.top((V128,)):
+            code, kind, count = self.random.choice(vectors.EXTRACTS)
+            self.emit(code, self.random.randrange(count))
+            self.stack[-1] = kind
+        elif how == 2:
+            self.bring([V128])
+            code, kind, count = self.random.choice(vectors.REPLACES)
+            self.source(kind)
+            if kind in EQ:
+                self.settle_nan()
+            self.emit(code, self.random.randrange(count))
+            self.take(1)
+        else:
+            self.source(I32)
+            self.bend_address()
+            self.source(V128)
+            code, count = self.random.choice(vectors.LOAD_LANES)
+            self.emit(code, self.memarg(), self.random.randrange(count))
+            self.take(2)
+            self.stack.append(V128)
 
     def step_same(self):
         """Computes with the top value without changing its type."""
         kind = self.stack[-1]
-        codes = [code for code, (operands, result) in PLAIN.items() if operands == (kind, kind) and result == kind]
         self.source(kind)
+        if kind == V128:
+            self.compute(self.random.choice([code for code, types in vectors.OPERATIONS.items() if types == vectors.TWO]))
+            return
+        codes = [code for code, (operands, result) in PLAIN.items() if operands == (kind, kind) and result == kind]
         self.emit(self.random.choice(codes))
         self.stack.pop()
 
@@ -476,7 +599,7 @@ class Body:
         most = self.random.randrange(3) if self.module.parameters else 0
         count = min(len(self.stack) - self.labels[-1].height, most)
         params = self.stack[len(self.stack) - count:]
-        results = [self.random.choice(TYPES) for _ in range(self.random.choice((0, 1, 1, 2, 3)))]
+        results = [self.random.choice(self.module.kinds) for _ in range(self.random.choice((0, 1, 1, 2, 3)))]
         if self.random.random() < 0.3:
             results = list(params)
         kind = sleb(self.module.type_of(params, results))
@@ -531,6 +654,8 @@ class Body:
                    (self.step_copysign, 1), (self.step_bits, 3), (self.step_select, 6), (self.step_divide, 3),
                    (self.step_truncate, 2), (self.step_load, 5), (self.step_store, 5), (self.step_drop, 2),
                    (self.step_memory, 1), (self.step_table, 1), (self.step_call, 3), (self.step_branch, 5)]
+        if self.module.vectors:
+            choices += [(self.step_vector, 40), (self.step_shuffle, 4), (self.step_lane, 8)]
         if depth < 5:
             choices.append((lambda: self.step_block(depth), 8))
         steps, weights = zip(*choices)
@@ -557,9 +682,11 @@ class Body:
 
 
 class Module:
-    def __init__(self, seed, bulk, parameters):
+    def __init__(self, seed, bulk, parameters, with_vectors):
         self.random = random.Random(seed)
-        self.bulk, self.parameters = bulk, parameters
+        self.bulk, self.parameters, self.vectors = bulk, parameters, with_vectors
+        self.kinds = TYPES + (V128,) * with_vectors
+        self.globals = [TYPES[i % 4] for i in range(GLOBALS)] + [V128] * 2 * with_vectors
         self.types, self.made = [], []
         self.counters = set() # locals that the body being made keeps for itself
         self.count = self.random.randrange(2, 9)
@@ -574,21 +701,24 @@ class Module:
         pick, some = self.random.choice, self.random.randrange
         bodies, functions = [], []
         for _ in range(self.count):
-            params = [pick(TYPES) for _ in range(some(5))]
-            results = [pick(TYPES) for _ in range(pick((0, 1, 1, 1, 2, 5)))]
+            kinds = pick((TYPES, self.kinds))
+            params = [pick(kinds) for _ in range(some(5))]
+            results = [pick(kinds) for _ in range(pick((0, 1, 1, 1, 2, 5)))]
             body = Body(self, params, results)
             functions.append(leb(self.type_of(body.params, body.results)))
             bodies.append(body.make())
             self.made.append(body)
         constants = {I32: b"\x41\x07\x0b", I64: b"\x42\x7f\x0b", F32: b"\x43\0\0\x80\x3f\x0b",
                      F64: b"\x44\0\0\0\0\0\0\xf0\x3f\x0b"}
-        exports = [leb(2) + b"f%d" % i + b"\0" + leb(i) for i in range(self.count)]
+        constants[V128] = vectors.CONSTANT + bytes(range(16)) + b"\x0b"
+        exports = [leb(2) + b"f%d" % i + b"\0" + leb(i) for i, body in enumerate(self.made)
+                   if V128 not in list(body.params) + list(body.results)]
         exports += [leb(2) + b"g%d" % i + b"\3" + leb(i) for i in range(GLOBALS)] + [leb(1) + b"m\2\0"]
         elements = b"\1\0\x41\0\x0b" + vec([leb(i % self.count) for i in range(TABLE)])
         data = bytes(some(256) for _ in range(300))
         out = b"\0asm\1\0\0\0" + section(1, vec(self.types)) + section(3, vec(functions))
         out += section(4, b"\1\x70\0" + leb(TABLE)) + section(5, b"\1\1" + leb(PAGES) + leb(PAGES + 2))
-        out += section(6, vec([bytes([TYPES[i % 4], 1]) + constants[TYPES[i % 4]] for i in range(GLOBALS)]))
+        out += section(6, vec([bytes([kind, 1]) + constants[kind] for kind in self.globals]))
         out += section(7, vec(exports)) + section(9, elements)
         if self.bulk:
             out += section(12, leb(2))
@@ -599,6 +729,6 @@ class Module:
         return out + section(11, vec(segments))
 
 
-def make(seed, parameters=True):
+def make(seed, parameters=True, with_vectors=False):
     """A module's bytes. Every other one uses bulk memory and references; without `parameters` no block has any."""
-    return Module(seed, seed % 4 < 2, parameters).make()
+    return Module(seed, seed % 4 < 2, parameters, with_vectors).make()

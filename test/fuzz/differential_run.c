@@ -148,6 +148,18 @@ static void refill(wasm_store *store, wasm_instance *instance)
         wasm_call(store, found.of.func, NULL, NULL);
 }
 
+/* Whether there are vectors in a type: the other side's language has none. */
+static bool has_vectors(const wasm_functype *type)
+{
+    for (uint32_t i = 0; i < type->param_count; i++)
+        if (type->params[i] == WASM_V128)
+            return true;
+    for (uint32_t i = 0; i < type->result_count; i++)
+        if (type->results[i] == WASM_V128)
+            return true;
+    return false;
+}
+
 /* Calls an export; false if the transcript has to end. */
 static bool call(wasm_store *store, wasm_instance *instance, const wasm_extern_desc *desc)
 {
@@ -156,6 +168,7 @@ static bool call(wasm_store *store, wasm_instance *instance, const wasm_extern_d
     wasm_status status;
 
     if (desc->func.param_count > VALUES_MAX || desc->func.result_count > VALUES_MAX ||
+        has_vectors(&desc->func) ||
         !wasm_instance_export(instance, desc->name, desc->name_length, &found))
         return true;
     refill(store, instance);
@@ -185,7 +198,7 @@ static void put_state(wasm_instance *instance, const wasm_module *module)
     wasm_extern found;
 
     for (uint32_t i = 0; wasm_module_export(module, i, &desc); i++) {
-        if (desc.kind == WASM_EXTERN_GLOBAL &&
+        if (desc.kind == WASM_EXTERN_GLOBAL && desc.valtype != WASM_V128 &&
             wasm_instance_export(instance, desc.name, desc.name_length, &found)) {
             fputs("global", out);
             put_name(desc.name, desc.name_length);

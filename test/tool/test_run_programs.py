@@ -42,6 +42,13 @@ def test_computing_as_the_machine_does(guest):
     assert ours.returncode == theirs.returncode == 42
 
 
+def test_vectors_as_the_machine_has_them(guest):
+    ours, theirs = run("run", guest("vectors")), native("vectors")
+    assert ours.stdout == theirs.stdout != ""
+    assert ours.returncode == theirs.returncode == 0
+    assert "simd128" in run("inspect", guest("vectors")).stdout
+
+
 def test_files_as_the_machine_has_them(guest, tmp_path):
     """Errno by errno, and the order of what is listed."""
     for name in ["ours", "theirs"]:
@@ -53,7 +60,7 @@ def test_files_as_the_machine_has_them(guest, tmp_path):
     assert list((tmp_path / "ours").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["hello", "compute", "status", "go_hello", "go_collect"])
+@pytest.mark.parametrize("name", ["hello", "compute", "vectors", "status", "go_hello", "go_collect"])
 def test_as_node_runs_them(guest, name):
     ours, theirs = run("run", guest(name)), by_node(guest(name))
     assert (ours.stdout, ours.returncode) == (theirs.stdout, theirs.returncode)
