@@ -9,6 +9,9 @@ How:     make(seed) is a module of some functions. A body is made by choosing, a
          not trap. NaNs whose bits the specification leaves open are made 0 before their bits can be seen, those in
          vectors (differential_vectors.py) as soon as they can come to be.
          Functions with vectors in their type are not exported: JavaScript cannot call them.
+         Each step draws from a source of its own, that its place gives: (function, step, step within its block, …).
+         So a module can be made again without some of its steps, `without`, and the others stay what they are as far
+         as their operands allow, which is how a failure is made small (differential_shrink.py).
 Inputs:  a seed; the same module for the same seed.
 """
 import random
@@ -97,8 +100,8 @@ class Label:
 
 
 class Body:
-    def __init__(self, module, params, results):
-        self.module, self.random = module, module.random
+    def __init__(self, module, place, params, results):
+        self.module, self.random, self.place = module, module.random, place
         self.params, self.results = params, results
         many = self.random.random()
         self.locals = list(params) + [self.random.choice(module.kinds) for _ in range(
@@ -623,6 +626,7 @@ class Body:
                 del self.stack[height:]
                 self.stack += params
                 self.emit(0x05)
+                self.place += (-5,)
                 self.steps(self.random.randrange(1, 8), depth + 1)
         else:
             self.loop(kind, params, results, height, depth)
@@ -659,17 +663,24 @@ class Body:
         if depth < 5:
             choices.append((lambda: self.step_block(depth), 8))
         steps, weights = zip(*choices)
-        for _ in range(count * 3):
+        here = self.place
+        for number in range(count * 3):
             if self.dead or self.cost > COST_MAX // 2:
-                return
-            self.random.choices(steps, weights)[0]()
+                break
+            self.place = here + (number,)
+            if self.module.begin(self.place):
+                self.random.choices(steps, weights)[0]()
+        self.place = here
+        self.module.begin(here + (-1,))
 
     def make(self):
+        here = self.place
         for local in range(len(self.params), len(self.locals)):
-            if local != self.hash and self.random.random() < 0.7:
+            if local != self.hash and self.random.random() < 0.7 and self.module.begin(here + (-2, local)):
                 self.constant(self.locals[local])
                 self.emit(0x21, leb(local))
                 self.stack.pop()
+        self.module.begin(here)
         self.steps(self.random.randrange(10, 60), 0)
         self.only(list(self.results))
         self.leave_hash()
@@ -682,14 +693,26 @@ class Body:
 
 
 class Module:
-    def __init__(self, seed, bulk, parameters, with_vectors):
-        self.random = random.Random(seed)
+    def __init__(self, seed, bulk, parameters, with_vectors, without=(), exported=None):
+        self.seed, self.random = seed, random.Random(seed)
+        self.without, self.exported, self.places = without, exported, []
         self.bulk, self.parameters, self.vectors = bulk, parameters, with_vectors
         self.kinds = TYPES + (V128,) * with_vectors
         self.globals = [TYPES[i % 4] for i in range(GLOBALS)] + [V128] * 2 * with_vectors
         self.types, self.made = [], []
         self.counters = set() # locals that the body being made keeps for itself
         self.count = self.random.randrange(2, 9)
+
+    def begin(self, place):
+        """Draws from this place's source from now on. Whether the step there is to be taken."""
+        number = self.seed
+        for part in place:
+            number = (number * 1000003 + part + 7) & 0xFFFFFFFFFFFF
+        self.random.seed(number)
+        if place in self.without:
+            return False
+        self.places.append(place)
+        return True
 
     def type_of(self, params, results):
         entry = b"\x60" + vec([bytes([kind]) for kind in params]) + vec([bytes([kind]) for kind in results])
@@ -700,11 +723,12 @@ class Module:
     def make(self):
         pick, some = self.random.choice, self.random.randrange
         bodies, functions = [], []
-        for _ in range(self.count):
+        for number in range(self.count):
+            self.begin((-3, number))
             kinds = pick((TYPES, self.kinds))
             params = [pick(kinds) for _ in range(some(5))]
             results = [pick(kinds) for _ in range(pick((0, 1, 1, 1, 2, 5)))]
-            body = Body(self, params, results)
+            body = Body(self, (number,), params, results)
             functions.append(leb(self.type_of(body.params, body.results)))
             bodies.append(body.make())
             self.made.append(body)
@@ -712,8 +736,9 @@ class Module:
                      F64: b"\x44\0\0\0\0\0\0\xf0\x3f\x0b"}
         constants[V128] = vectors.CONSTANT + bytes(range(16)) + b"\x0b"
         exports = [leb(2) + b"f%d" % i + b"\0" + leb(i) for i, body in enumerate(self.made)
-                   if V128 not in list(body.params) + list(body.results)]
+                   if V128 not in list(body.params) + list(body.results) and i in (self.exported or range(self.count))]
         exports += [leb(2) + b"g%d" % i + b"\3" + leb(i) for i in range(GLOBALS)] + [leb(1) + b"m\2\0"]
+        self.begin((-4,))
         elements = b"\1\0\x41\0\x0b" + vec([leb(i % self.count) for i in range(TABLE)])
         data = bytes(some(256) for _ in range(300))
         out = b"\0asm\1\0\0\0" + section(1, vec(self.types)) + section(3, vec(functions))
@@ -729,6 +754,8 @@ class Module:
         return out + section(11, vec(segments))
 
 
-def make(seed, parameters=True, with_vectors=False):
-    """A module's bytes. Every other one uses bulk memory and references; without `parameters` no block has any."""
-    return Module(seed, seed % 4 < 2, parameters, with_vectors).make()
+def make(seed, parameters=True, with_vectors=False, without=(), exported=None):
+    """(a module's bytes, the places of its steps). Every other one uses bulk memory and references; without
+    `parameters` no block has any. `exported`: only these functions are."""
+    module = Module(seed, seed % 4 < 2, parameters, with_vectors, without, exported)
+    return module.make(), module.places

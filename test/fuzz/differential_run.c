@@ -12,8 +12,8 @@
  *              valid 0 0 0 LENGTH               → valid, or: refused STATUS REPORT
  *
  *          A life is an instance of its own; in each of its rounds every exported function is
- *          called once, with arguments that follow from the seed, the life, the round and the
- *          export alone. differential_run.js does the same in another engine and must come to the
+ *          called once, with arguments that follow from the seed, the life, the round and its
+ *          name alone. differential_run.js does the same in another engine and must come to the
  *          same DIGEST and, when asked, to the same transcript:
  *
  *              life N
@@ -334,7 +334,9 @@ static void live(wasm_store *store, const wasm_module *module, uint32_t seed, ui
     put_end();
     for (uint32_t round = 0; round < rounds && !limited; round++) {
         for (uint32_t i = 0; !limited && wasm_module_export(module, i, &desc); i++) {
-            random_state = mixed(mixed(mixed(seed, life), round), i);
+            random_state = mixed(mixed(seed, life), round);
+            for (size_t at = 0; at < desc.name_length; at++)
+                random_state = mixed(random_state, (unsigned char)desc.name[at]);
             if (desc.kind == WASM_EXTERN_FUNC)
                 call(store, instance, &desc);
         }

@@ -201,9 +201,12 @@ function live(module, rows, seed, life, rounds) {
     }
     for (let round = 0; round < rounds && !limit; round++) {
         for (let i = 0; i < rows.length && !limit; i++) {
-            randomState = mixed(mixed(mixed(seed, life), round), i);
-            if (rows[i].kind === "function" && callable(rows[i].type))
-                call(exported, rows[i]);
+            if (rows[i].kind !== "function" || !callable(rows[i].type))
+                continue;
+            randomState = mixed(mixed(seed, life), round);
+            for (let at = 0; at < rows[i].bytes.length; at++)
+                randomState = mixed(randomState, rows[i].bytes[at]);
+            call(exported, rows[i]);
         }
         for (const row of rows) {
             if (row.kind === "global" && row.type.value !== "v128" && !limit) {
@@ -218,9 +221,20 @@ function live(module, rows, seed, life, rounds) {
             putMemory(exported, row);
 }
 
+function validity(bytes) {
+    if (WebAssembly.validate(bytes))
+        return "valid";
+    try {
+        new WebAssembly.Module(bytes);
+        return "refused inconsistently";
+    } catch (error) {
+        return "refused " + error.message.replace(/\s+/g, " ");
+    }
+}
+
 function answer(command, [seed, lives, rounds], bytes) {
     if (command === "valid")
-        return WebAssembly.validate(bytes) ? "valid" : "refused";
+        return validity(bytes);
     showing = command === "show";
     digest = calls = traps = 0;
     limit = "";
@@ -228,6 +242,8 @@ function answer(command, [seed, lives, rounds], bytes) {
     try {
         const module = new WebAssembly.Module(bytes);
         const rows = WebAssembly.Module.exports(module);
+        for (const row of rows)
+            row.bytes = Buffer.from(row.name);
         for (let life = 0; life < lives && !limit; life++)
             live(module, rows, seed, life, rounds);
     } catch (error) {
