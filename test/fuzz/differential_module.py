@@ -10,7 +10,7 @@ How:     make(seed) is a module of some functions. A body is made by choosing, a
          vectors (differential_vectors.py) as soon as they can come to be.
          Functions with vectors in their type are not exported: JavaScript cannot call them.
          Each step draws from a source of its own, that its place gives: (function, step, step within its block, …).
-         So a module can be made again without some of its steps, `without`, and the others stay what they are as far
+         So a module can be made again of some of its steps, `kept`, and they stay what they are as far
          as their operands allow, which is how a failure is made small (differential_shrink.py).
 Inputs:  a seed; the same module for the same seed.
 """
@@ -693,9 +693,9 @@ class Body:
 
 
 class Module:
-    def __init__(self, seed, bulk, parameters, with_vectors, without=(), exported=None):
+    def __init__(self, seed, bulk, parameters, with_vectors, kept=None, exported=None):
         self.seed, self.random = seed, random.Random(seed)
-        self.without, self.exported, self.places = without, exported, []
+        self.kept, self.exported, self.places = kept, exported, []
         self.bulk, self.parameters, self.vectors = bulk, parameters, with_vectors
         self.kinds = TYPES + (V128,) * with_vectors
         self.globals = [TYPES[i % 4] for i in range(GLOBALS)] + [V128] * 2 * with_vectors
@@ -709,7 +709,7 @@ class Module:
         for part in place:
             number = (number * 1000003 + part + 7) & 0xFFFFFFFFFFFF
         self.random.seed(number)
-        if place in self.without:
+        if self.kept is not None and place not in self.kept:
             return False
         self.places.append(place)
         return True
@@ -754,8 +754,9 @@ class Module:
         return out + section(11, vec(segments))
 
 
-def make(seed, parameters=True, with_vectors=False, without=(), exported=None):
+def make(seed, parameters=True, with_vectors=False, kept=None, exported=None):
     """(a module's bytes, the places of its steps). Every other one uses bulk memory and references; without
-    `parameters` no block has any. `exported`: only these functions are."""
-    module = Module(seed, seed % 4 < 2, parameters, with_vectors, without, exported)
+    `parameters` no block has any. `kept`: only the steps at these places are taken; `exported`: only these functions
+    are."""
+    module = Module(seed, seed % 4 < 2, parameters, with_vectors, kept, exported)
     return module.make(), module.places

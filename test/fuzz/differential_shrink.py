@@ -19,8 +19,8 @@ class Steps:
         self.choices = [place for place in differential_module.make(seed, *self.options)[1] if place[0] >= 0]
 
     def make(self, kept=None):
-        without = set(self.choices) - set(kept) if kept is not None else ()
-        return self.then(differential_module.make(self.seed, *self.options, without, self.exported)[0])
+        kept = None if kept is None else set(kept)
+        return self.then(differential_module.make(self.seed, *self.options, kept, self.exported)[0])
 
     def __str__(self):
         return "seed %d of differential_module.py, parameters %s, vectors %s" % (self.seed, *self.options)
