@@ -78,6 +78,7 @@ static const struct {
     {PLAIN("00 00 42 00 6a 1a 0b"), WASM_E_TYPE_MISMATCH, "found i64"},
     {PLAIN("00 00 02 40 1a 0b 0b"), WASM_E_TYPE_MISMATCH, "drop"}, /* not inside its blocks */
     /* blocks */
+    {PLAIN("00 02 ff ff ff ff 0f 0b 0b"), WASM_E_UNKNOWN_TYPE, "type 4294967295"}, /* not none */
     {PLAIN("00 41 00 04 7f 41 01 0b 1a 0b"), WASM_E_TYPE_MISMATCH, "if without else"},
     {PLAIN("00 05 0b"), WASM_E_END_EXPECTED, "else without an if"},
     {PLAIN("00 41 00 04 40 05 05 0b 0b"), WASM_E_END_EXPECTED, "else without an if"},

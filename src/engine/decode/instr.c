@@ -32,6 +32,8 @@ static wasm_status instr_block_type(cursor *c, instr *out)
     TRY(cursor_check(c, reader_leb_s33(&c->r, &index), "a block type"));
     if (index < 0)
         return cursor_fail(c, WASM_E_VALUE_TYPE, offset, "block type %" PRId64, index);
+    if (index == INSTR_NO_TYPE) /* which means another thing; validation looks at all others */
+        return cursor_fail(c, WASM_E_UNKNOWN_TYPE, offset, "type %" PRId64, index);
     out->index = (uint32_t)index;
     return cursor_need(c, WASM_FEATURE_MULTI_VALUE, offset, "a block with a type index");
 }
