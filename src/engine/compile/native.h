@@ -35,7 +35,8 @@
  *     address, and leaves all compiled frames of this activation: native_enter() returns the
  * status. A fault in a GUARDED access is turned into the same call by the handler (native_fault.c).
  * Sites: every instruction that may trap, call or fault has one: where the code is (of calls: the
- *     return address; of accesses: the instruction) and the Wasm offset.
+ *     return address; of accesses: NATIVE_ACCESS_SITE behind the beginning of the instruction,
+ * which may be another's return address) and the Wasm offset.
  */
 #ifndef WASMSERVE_NATIVE_H
 #define WASMSERVE_NATIVE_H
@@ -48,6 +49,8 @@ typedef enum native_helper {
 #undef HELPER
     NATIVE_HELPERS
 } native_helper;
+
+enum { NATIVE_ACCESS_SITE = 1 }; /* bytes; no instruction is that short */
 
 typedef enum native_answer { NATIVE_STATUS, NATIVE_VALUE, NATIVE_NOTHING } native_answer;
 

@@ -123,7 +123,8 @@ static bool claim(const siginfo_t *info, void *context)
     uint32_t func;
     uint64_t offset;
 
-    if (!native || !native_find(native, at, &func, &offset) || offset == WASM_NO_OFFSET ||
+    if (!native || !native_find(native, (const char *)at + NATIVE_ACCESS_SITE, &func, &offset) ||
+        offset == WASM_NO_OFFSET ||
         !is_out_of_bounds(here->fault_instance(context)->store, (uintptr_t)info->si_addr))
         return false;
     here->fault_redirect(context, native->code.base + native->stubs[STUB_TRAP], WASM_E_OOB_MEMORY);

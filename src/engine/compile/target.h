@@ -81,8 +81,8 @@ typedef struct target {
      */
     wasm_status (*emit)(ir_func *f, code_buffer *out, uint32_t *entry);
     /* Of a signal handler's context, for code of its own; async-signal-safe. Where the instruction
-     * is, INSTANCE, and to go on at a gate of traps as if the instruction had called it. NULL, all
-     * of them: no guarded code on this system. */
+     * is, INSTANCE, and to go on at a gate of traps as if the instruction had called it from its
+     * site. NULL, all of them: no guarded code on this system. */
     const void *(*fault_at)(void *context);
     wasm_instance *(*fault_instance)(void *context);
     void (*fault_redirect)(void *context, const void *gate, wasm_status status);

@@ -140,7 +140,7 @@ x64_mem x64_memory(x64_emitter *e)
         }
     }
     if (m->site)
-        code_add_site(e->a.out, x64_here(&e->a), e->f->instrs[m->site].at);
+        code_add_site(e->a.out, x64_here(&e->a) + NATIVE_ACCESS_SITE, e->f->instrs[m->site].at);
     return out;
 }
 

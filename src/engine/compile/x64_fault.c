@@ -28,7 +28,7 @@ void x64_fault_redirect(void *context, const void *gate, wasm_status status)
     greg_t *r = registers_of(context);
     greg_t *stack = (greg_t *)r[REG_RSP] - 1;
 
-    *stack = r[REG_RIP];
+    *stack = r[REG_RIP] + NATIVE_ACCESS_SITE;
     r[REG_RSP] = (greg_t)(uintptr_t)stack;
     r[REG_RSI] = (greg_t)status;
     r[REG_RIP] = (greg_t)(uintptr_t)gate;
