@@ -191,7 +191,7 @@ def compare(first, other):
         if mine.startswith("= limit") or yours.startswith("= limit"):
             return None
         if mine != yours:
-            return calls, "%s, not %s, of %s" % (yours[:200], mine[:200], call[:200])
+            return calls, "%s and %s of %s" % (mine[:200], yours[:200], call[:200])
     return None if len(first) == len(other) else (calls, "one goes on")
 
 

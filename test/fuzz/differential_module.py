@@ -53,6 +53,10 @@ def vec(items):
     return leb(len(items)) + b"".join(items)
 
 
+def vec_name(name):
+    return leb(len(name)) + name
+
+
 def section(number, content):
     return bytes([number]) + leb(len(content)) + content
 
@@ -516,16 +520,27 @@ class Body:
     def step_table(self):
         if not self.module.bulk:
             return
-        how = self.random.randrange(3)
+        how = self.random.randrange(5)
         if how == 0:
             self.emit(0xFC, leb(16), 0)
             self.stack.append(I32)
+        elif how == 3:
+            self.emit(0xD0, FUNCREF)
+            self.source(I32)
+            self.emit(0x41, sleb(1), 0x71, 0xFC, leb(15), 0)
+        elif how == 4:
+            for bound in (TABLE - 1, 7, 7):
+                self.source(I32)
+                self.emit(0x41, sleb(bound), 0x71)
+            self.emit(0xFC, leb(14), 0, 0)
+            self.take(3)
         elif how == 1:
             self.source(I32)
             self.emit(0x41, sleb(TABLE - 1), 0x71, 0x25, 0, 0xD1)
         else:
             self.source(I32)
-            self.emit(0x41, sleb(TABLE - 1), 0x71, 0xD2, leb(self.random.randrange(self.module.count)), 0x26, 0)
+            self.emit(0x41, sleb(TABLE - 1), 0x71, 0xD2, leb(self.module.first + self.random.randrange(self.module.count)),
+                      0x26, 0)
             self.stack.pop()
 
     def step_call(self):
@@ -538,14 +553,28 @@ class Body:
         index = self.random.choice(callees)
         callee = made[index]
         self.bring(callee.params)
+        tail = self.module.tail and list(callee.results) == list(self.results) and self.random.random() < 0.3
+        if tail:
+            self.leave_hash()
         if self.random.random() < 0.3 and not self.module.bulk:
-            self.emit(0x41, sleb(index % TABLE), 0x11, leb(self.module.type_of(callee.params, callee.results)), 0)
+            self.emit(0x41, sleb(index % TABLE), 0x13 if tail else 0x11,
+                      leb(self.module.type_of(callee.params, callee.results)), 0)
             self.cost += max(other.cost for other in made) * factor
         else:
-            self.emit(0x10, leb(index))
+            self.emit(0x12 if tail else 0x10, leb(self.module.first + index))
             self.cost += callee.cost * factor
         self.take(len(callee.params))
         self.stack += callee.results
+        self.dead = tail
+
+    def step_host(self):
+        """Tells the host the value on top."""
+        kind = self.stack[-1] if len(self.stack) > self.labels[-1].height else None
+        if self.module.first and kind in TYPES:
+            if kind in EQ:
+                self.settle_nan()
+            self.emit(0x10, leb(TYPES.index(kind)))
+            self.stack.pop()
 
     def step_branch(self):
         """br_if, br_table, br or return; to a loop only where it counts (see step_block)."""
@@ -657,7 +686,8 @@ class Body:
                    (self.step_global, 3),
                    (self.step_copysign, 1), (self.step_bits, 3), (self.step_select, 6), (self.step_divide, 3),
                    (self.step_truncate, 2), (self.step_load, 5), (self.step_store, 5), (self.step_drop, 2),
-                   (self.step_memory, 1), (self.step_table, 1), (self.step_call, 3), (self.step_branch, 5)]
+                   (self.step_memory, 1), (self.step_table, 1), (self.step_call, 3), (self.step_branch, 5),
+                   (self.step_host, 1)]
         if self.module.vectors:
             choices += [(self.step_vector, 40), (self.step_shuffle, 4), (self.step_lane, 8)]
         if depth < 5:
@@ -693,10 +723,11 @@ class Body:
 
 
 class Module:
-    def __init__(self, seed, bulk, parameters, with_vectors, kept=None, exported=None):
+    def __init__(self, seed, bulk, parameters, with_vectors, tail, kept=None, exported=None):
         self.seed, self.random = seed, random.Random(seed)
         self.kept, self.exported, self.places = kept, exported, []
-        self.bulk, self.parameters, self.vectors = bulk, parameters, with_vectors
+        self.bulk, self.parameters, self.vectors, self.tail = bulk, parameters, with_vectors, tail
+        self.first = self.random.choice((0, 0, len(TYPES))) # functions are imported: the host's, one for each type
         self.kinds = TYPES + (V128,) * with_vectors
         self.globals = [TYPES[i % 4] for i in range(GLOBALS)] + [V128] * 2 * with_vectors
         self.types, self.made = [], []
@@ -726,8 +757,8 @@ class Module:
         for number in range(self.count):
             self.begin((-3, number))
             kinds = pick((TYPES, self.kinds))
-            params = [pick(kinds) for _ in range(some(5))]
-            results = [pick(kinds) for _ in range(pick((0, 1, 1, 1, 2, 5)))]
+            params = [pick(kinds) for _ in range(some(pick((5, 5, 5, 20))))]
+            results = [pick(kinds) for _ in range(pick((0, 1, 1, 1, 2, 5, 5, 16)))]
             body = Body(self, (number,), params, results)
             functions.append(leb(self.type_of(body.params, body.results)))
             bodies.append(body.make())
@@ -735,13 +766,16 @@ class Module:
         constants = {I32: b"\x41\x07\x0b", I64: b"\x42\x7f\x0b", F32: b"\x43\0\0\x80\x3f\x0b",
                      F64: b"\x44\0\0\0\0\0\0\xf0\x3f\x0b"}
         constants[V128] = vectors.CONSTANT + bytes(range(16)) + b"\x0b"
-        exports = [leb(2) + b"f%d" % i + b"\0" + leb(i) for i, body in enumerate(self.made)
+        exports = [leb(2) + b"f%d" % i + b"\0" + leb(self.first + i) for i, body in enumerate(self.made)
                    if V128 not in list(body.params) + list(body.results) and i in (self.exported or range(self.count))]
         exports += [leb(2) + b"g%d" % i + b"\3" + leb(i) for i in range(GLOBALS)] + [leb(1) + b"m\2\0"]
         self.begin((-4,))
-        elements = b"\1\0\x41\0\x0b" + vec([leb(i % self.count) for i in range(TABLE)])
+        elements = b"\1\0\x41\0\x0b" + vec([leb(self.first + i % self.count) for i in range(TABLE)])
         data = bytes(some(256) for _ in range(300))
-        out = b"\0asm\1\0\0\0" + section(1, vec(self.types)) + section(3, vec(functions))
+        imports = [vec_name(b"fuzzing-support") + vec_name(b"log-" + name) + b"\0" + leb(self.type_of([kind], []))
+                   for kind, name in zip(TYPES, (b"i32", b"i64", b"f32", b"f64"))][:self.first]
+        out = b"\0asm\1\0\0\0" + section(1, vec(self.types))
+        out += (section(2, vec(imports)) if imports else b"") + section(3, vec(functions))
         out += section(4, b"\1\x70\0" + leb(TABLE)) + section(5, b"\1\1" + leb(PAGES) + leb(PAGES + 2))
         out += section(6, vec([bytes([kind, 1]) + constants[kind] for kind in self.globals]))
         out += section(7, vec(exports)) + section(9, elements)
@@ -754,9 +788,9 @@ class Module:
         return out + section(11, vec(segments))
 
 
-def make(seed, parameters=True, with_vectors=False, kept=None, exported=None):
+def make(seed, parameters=True, with_vectors=False, tail=False, kept=None, exported=None):
     """(a module's bytes, the places of its steps). Every other one uses bulk memory and references; without
-    `parameters` no block has any. `kept`: only the steps at these places are taken; `exported`: only these functions
+    `parameters` no block has any; with `tail` there are tail calls. `kept`: only the steps at these places are taken; `exported`: only these functions
     are."""
-    module = Module(seed, seed % 4 < 2, parameters, with_vectors, kept, exported)
+    module = Module(seed, seed % 4 < 2, parameters, with_vectors, tail, kept, exported)
     return module.make(), module.places

@@ -157,7 +157,8 @@ static const char *coarse(wasm_status status)
     case WASM_E_INVALID_CONVERSION: return "CONVERSION_OR_OVERFLOW";
     case WASM_E_UNDEFINED_ELEMENT:
     case WASM_E_UNINITIALIZED_ELEMENT:
-    case WASM_E_INDIRECT_TYPE: return "INDIRECT";
+    case WASM_E_INDIRECT_TYPE:
+    case WASM_E_OOB_TABLE: return "TABLE_OR_INDIRECT";
     default: return wasm_status_name(status);
     }
 }

@@ -114,8 +114,7 @@ const TRAPS = [
     [/(divide|remainder) by zero/, "DIVIDE_BY_ZERO"],
     [/unrepresentable/, "CONVERSION_OR_OVERFLOW"],
     [/memory access out of bounds|data segment/, "OOB_MEMORY"],
-    [/null function|signature mismatch|table index is out of bounds/, "INDIRECT"],
-    [/table access out of bounds|table index|element segment/, "OOB_TABLE"],
+    [/null function|signature mismatch|table index|table access out of bounds|element segment/, "TABLE_OR_INDIRECT"],
 ];
 
 function failure(error) {
