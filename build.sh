@@ -60,11 +60,11 @@ LOADER=conf/loader/wasmserve-loader.js
 # @ stands for the major version of the distribution's clang. DEPS_SERVICES: those that start a server when they are
 # installed.
 DEPS_build="gcc libc6-dev make apache2-dev zlib1g-dev libbrotli-dev libzstd-dev"
-DEPS_demo="apache2-bin clang lld wasi-libc libclang-rt-@-dev-wasm32 golang-go brotli zstd gzip curl"
+DEPS_demo="apache2-bin clang lld wasi-libc libclang-rt-@-dev-wasm32 golang-go curl"
 DEPS_lint="clang libclang-rt-@-dev clang-format clang-tidy cppcheck"
 DEPS_browser="chromium chromium-driver firefox-esr python3-selenium"
-DEPS_test="binutils nginx-light libnginx-mod-http-brotli-static python3 python3-pytest nghttp2-client wrk wabt clang-format libclang-rt-@-dev libc++-@-dev-wasm32 libc++abi-@-dev-wasm32 rustc libstd-rust-dev-wasm32"
-DEPS_bench="python3 wrk nghttp2-client nginx-light libnginx-mod-http-brotli-static apache2-utils"
+DEPS_test="binutils brotli zstd gzip nginx-light libnginx-mod-http-brotli-static python3 python3-pytest nghttp2-client wrk wabt clang-format libclang-rt-@-dev libc++-@-dev-wasm32 libc++abi-@-dev-wasm32 rustc libstd-rust-dev-wasm32"
+DEPS_bench="brotli zstd gzip python3 wrk nghttp2-client nginx-light libnginx-mod-http-brotli-static apache2-utils"
 DEPS_install="apache2"
 DEPS_SERVICES="apache2 nginx-light"
 DEPS_GROUPS_ALL=(build demo test browser lint)

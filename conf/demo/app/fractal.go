@@ -62,21 +62,9 @@ func escape(cx, cy float64, limit int) float64 {
 	return -1
 }
 
-// palette holds one turn of the colour wheel that escape times are laid upon.
+// palette holds one turn of the colour wheel that escape times are laid upon. newPalette fills it; each release of the
+// app has its own.
 type palette [1024][3]byte
-
-// newPalette mixes three cosines out of phase; they are periodic, so that the wheel has no seam.
-func newPalette() *palette {
-	var p palette
-	wave := func(t, phase float64) byte {
-		return byte(255 * (0.5 - 0.5*math.Cos(2*math.Pi*(t+phase))))
-	}
-	for i := range p {
-		t := float64(i) / float64(len(p))
-		p[i] = [3]byte{wave(t, 0.02), wave(t, 0.12), wave(t, 0.27)}
-	}
-	return &p
-}
 
 // paint writes the colour of an escape time as RGBA.
 func (p *palette) paint(rgba []byte, steps float64) {
