@@ -34,8 +34,18 @@ def demo():
 
 @pytest.fixture(scope="module")
 def manifest(demo):
-    with urllib.request.urlopen(demo + "/manifest.json", timeout=PATIENCE) as answer:
-        return json.load(answer)
+    """What `wasmserve pack` says of the app, as the page's own packed.js reads it, and the list of guests."""
+    read = {}
+    for path in ("/app/manifest.json", "/demo.json"):
+        with urllib.request.urlopen(demo + path, timeout=PATIENCE) as answer:
+            read.update(json.load(answer))
+    (unit,) = read["units"]
+    now, before = [version["files"]["explorer.wasm"] for version in unit["versions"]]
+    assert unit["versions"][0]["hash"] == unit["current"]
+    sizes = {variant["coding"]: variant["size"] for variant in now["variants"]}
+    deltas = {delta["coding"]: delta["size"] for delta in now["deltas"] if delta["dictionary"] == before["sha256"]}
+    return {"app": {"url": "/app/" + now["name"], "sizes": dict(sizes, none=now["size"]), "deltas": deltas},
+            "earlier": before, "guests": read["guests"]}
 
 
 def text(browser, identity):
@@ -152,6 +162,24 @@ def test_the_comparison(page, manifest):
         assert page.text("tr[data-coding=%s] td:nth-of-type(2)" % coding) == shown
 
 
+def come_back(browser):
+    """Presses the button until the section says what came; returns the coding and the whole sentence."""
+    browser.click("#deploy-run")
+    wait_for(lambda: text(browser, "deploy-line").endswith("."), "the releases")
+    return text(browser, "deploy-after").rpartition(" as ")
+
+
+def test_after_a_deploy_only_what_changed(page, manifest):
+    # Not at once, perhaps: the server knows no digest of files that are younger than three seconds, as they may be here,
+    # and the browser has no dictionary before it is on the disk.
+    wait_for(lambda: come_back(page)[2] in manifest["app"]["deltas"], "a delta")
+    size, _, coding = text(page, "deploy-after").rpartition(" as ")
+    delta = manifest["app"]["deltas"][coding]
+    assert size == "%d kB" % int(delta / 1e3 + 0.5) and delta < manifest["app"]["sizes"]["br"] / 4
+    said = float(re.match(r"([0-9.]+) times less", text(page, "deploy-line")).group(1))
+    assert said == pytest.approx(manifest["app"]["sizes"]["br"] / delta, abs=0.06)
+
+
 def ask(page, guest, **fields):
     form = "form[data-guest=%s]" % guest
     for name, value in fields.items():
@@ -206,4 +234,5 @@ def test_it_runs_in_firefox_too(started, demo):
         wait_for(lambda: text(browser, "fact-transfer") != "–", "the figures")
     assert text(browser, "fact-transfer") == "nothing: from the cache" and text(browser, "fact-variant") == "br"
     assert colours(browser)[0] > 200
+    assert come_back(browser)[2] == "br" and "no dictionaries" in text(browser, "deploy-line")
     browser.shot("demo-firefox")

@@ -21,12 +21,13 @@ export function timingOf(url) {
   });
 }
 
-// Fetches past the browser's cache, reads the body to its end and forgets it; onProgress gets the decoded bytes so far.
+// Fetches past the browser's cache (or in another of its ways: "reload" leaves the answer there), reads the body to its
+// end and forgets it; onProgress gets the decoded bytes so far.
 // A promise of {coding, encoded, milliseconds}. Rejects where the server does not answer 200.
-export async function measure(url, onProgress) {
+export async function measure(url, onProgress, cache = "no-store") {
   const timing = timingOf(url);
   const began = performance.now();
-  const answer = await fetch(url, { cache: "no-store" });
+  const answer = await fetch(url, { cache });
   if (!answer.ok) {
     throw new Error(`${url}: ${answer.status} ${answer.statusText}`);
   }
