@@ -16,6 +16,7 @@ import pytest
 import decoders
 from nginx_server import Missing, Nginx
 from test_delivery_matrix import RAW
+from test_store import settle, wait_for
 
 WHEN = int(time.time()) - 3600
 BIG = os.urandom(3000) + RAW * 40
@@ -86,6 +87,18 @@ def httpd(make_httpd, files):
     return make_httpd(config=config, setup=setup)
 
 
+@pytest.fixture(scope="module")
+def stored(make_httpd, files):
+    """The server that has the raw file alone, and has made the same variants by itself."""
+    def setup(server):
+        server.make_private("store")
+        settle(server.write("docroot/all/app.wasm", files["all/app.wasm"], mtime=WHEN))
+
+    server = make_httpd(config="WasmServe On\nWasmServeStore store\nWasmServeEncodings br gzip", setup=setup)
+    wait_for(server, "/all/app.wasm", BIG, ["br", "gzip"])
+    return server
+
+
 def ask(server, state, accept, method, headers):
     path = "/%s/app.wasm" % state
     own = [("Accept-Encoding", accept)] if accept is not None else []
@@ -118,6 +131,16 @@ def test_the_same_answer(httpd, nginx, state, accept):
         assert seen(ours, method) == seen(theirs, method), (method, headers, ours, theirs)
         if ours.status == 304:
             assert ours.get("ETag") == ask(httpd, state, accept, "GET", []).get("ETag")
+        if "Vary" in theirs:
+            assert "accept-encoding" in ours.tokens("Vary")
+
+
+@pytest.mark.parametrize("accept", ACCEPTS)
+def test_the_same_answer_from_the_store(stored, nginx, accept):
+    """Where nginx has the files beside the raw one: a client sees no difference. Nothing there is to be made as it is sent."""
+    for method, headers in REQUESTS:
+        ours, theirs = (ask(server, "all", accept, method, headers) for server in (stored, nginx))
+        assert seen(ours, method) == seen(theirs, method), (method, headers, ours, theirs)
         if "Vary" in theirs:
             assert "accept-encoding" in ours.tokens("Vary")
 
