@@ -30,8 +30,9 @@
 #include "passed_over.h"
 #include "store_service.h"
 
-/* For passed_over_first, beside what delivery_sidecar.c numbers; the coding is added. */
-enum { REASON_BROKEN = 1000 };
+/* For passed_over_first, beside what delivery_sidecar.c numbers; the coding is added to the first.
+ */
+enum { REASON_BROKEN = 1000, REASON_NO_JOB = 2000 };
 
 /* ---- jobs ---- */
 
@@ -57,6 +58,7 @@ static bool may_ask(const request_rec *r, const char *path, int64_t state)
 static void add_job(request_rec *r, struct store_job *job, const char *path)
 {
     struct store *store = store_service_store();
+    int error;
 
     if (strlen(path) >= sizeof(job->path)) {
         return;
@@ -67,7 +69,14 @@ static void add_job(request_rec *r, struct store_job *job, const char *path)
               job->kind == STORE_JOB_DELTA ? "a delta" : "variants");
         return;
     }
-    LOG_R(APLOG_DEBUG, errno, r, "%s: the store takes no job", path);
+    error = errno;
+    /* Of a disk without room for the question the worker never hears, and could not tell. */
+    if (passed_over_first(store->path, apr_time_sec(r->request_time) / 60, REASON_NO_JOB)) {
+        LOG_R(APLOG_WARNING, error, r,
+              "store: %s takes no orders for variants: serving without until it does", store->path);
+    } else {
+        LOG_R(APLOG_DEBUG, error, r, "%s: the store takes no job", path);
+    }
     store_heal(store);
 }
 
