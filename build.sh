@@ -45,11 +45,12 @@ declare -A ENGINE_SEES=(
 ENGINE_PUBLIC=(src/engine/engine.h src/engine/isa/errors.def)
 HOST_PUBLIC=(exchange.h grants.h host.h)
 
-# Files of delivery whose library may be absent, and the header that shows it: where that is not found, the sibling
-# NAME_absent.c is compiled in place of NAME.c.
+# Files of delivery whose library, or whose architecture, may be another, and the header that shows it: where that is not
+# found, the sibling NAME_absent.c is compiled in place of NAME.c.
 declare -A OPTIONAL=(
     [encoder_zstd]=zstd.h
     [encoder_brotli_shared]=brotli/shared_dictionary.h
+    [sha256_x86]=immintrin.h
 )
 
 # The script that is compiled into the module, for src/httpd/loader_handler.c to serve.

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  * sha256.c — SHA-256 after FIPS 180-4: §5.1.1 padding, §5.3.3 initial value, §6.2.2 the rounds.
  *
- * The message schedule is kept as a ring of 16 words, computed as the rounds go, since word t needs
- * only words t-16 to t-1. Memory, threads: see sha256.h.
+ * How:     The message schedule is kept as a ring of 16 words, computed as the rounds go, since
+ * word t needs only words t-16 to t-1. The rounds are written out in eights, each with the names a
+ * to h moved on by one: the standard's moving of values is left to the compiler, which has nothing
+ * to do for it. Which of the two ways of sha256_mix.h is taken is found out once for the process.
+ * Memory, threads: see sha256.h.
  */
 #include "sha256.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
+#include "sha256_mix.h"
+
 /* §4.2.2: the first 32 bits of the fractional parts of the cube roots of the first 64 primes. */
-static const uint32_t round_constants[64] = {
+const uint32_t sha256_constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -37,33 +43,90 @@ static void store_big(uint8_t *bytes, uint32_t word)
     bytes[3] = (uint8_t)word;
 }
 
-/* §6.2.2: one block of 64 bytes. */
-static void mix(uint32_t state[8], const uint8_t *block)
+/* §4.1.2, (4.4) to (4.7). */
+static uint32_t big_sigma0(uint32_t x)
 {
-    uint32_t w[16], v[8];
+    return rotate(x, 2) ^ rotate(x, 13) ^ rotate(x, 22);
+}
 
-    memcpy(v, state, sizeof v);
-    for (unsigned t = 0; t < 64; t++) {
-        uint32_t sum, majority;
+static uint32_t big_sigma1(uint32_t x)
+{
+    return rotate(x, 6) ^ rotate(x, 11) ^ rotate(x, 25);
+}
 
-        if (t < 16) {
-            w[t] = load_big(block + 4 * t);
-        } else {
-            uint32_t early = w[(t + 1) & 15], late = w[(t + 14) & 15];
+static uint32_t small_sigma0(uint32_t x)
+{
+    return rotate(x, 7) ^ rotate(x, 18) ^ x >> 3;
+}
 
-            w[t & 15] += w[(t + 9) & 15] + (rotate(early, 7) ^ rotate(early, 18) ^ early >> 3) +
-                         (rotate(late, 17) ^ rotate(late, 19) ^ late >> 10);
-        }
-        /* v[0] to v[7] are the standard's a to h. */
-        sum = v[7] + (rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25)) +
-              ((v[4] & v[5]) ^ (~v[4] & v[6])) + round_constants[t] + w[t & 15];
-        majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-        memmove(v + 1, v, 7 * sizeof v[0]);
-        v[4] += sum;
-        v[0] = sum + (rotate(v[1], 2) ^ rotate(v[1], 13) ^ rotate(v[1], 22)) + majority;
+static uint32_t small_sigma1(uint32_t x)
+{
+    return rotate(x, 17) ^ rotate(x, 19) ^ x >> 10;
+}
+
+/* §6.2.2 step 3 with the names where the round leaves them: d has the new e, h the new a. Ch and
+ * Maj, (4.2) and (4.3), are written with an operation less each. */
+static inline void one(uint32_t a, uint32_t b, uint32_t c, uint32_t *d, uint32_t e, uint32_t f,
+                       uint32_t g, uint32_t *h, uint32_t word, uint32_t constant)
+{
+    uint32_t sum = *h + big_sigma1(e) + (g ^ (e & (f ^ g))) + constant + word;
+
+    *d += sum;
+    *h = sum + big_sigma0(a) + ((a & b) | (c & (a | b)));
+}
+
+/* Eight rounds: after them every name is where it was. */
+static inline void eight(uint32_t v[8], const uint32_t *w, const uint32_t *k)
+{
+    one(v[0], v[1], v[2], &v[3], v[4], v[5], v[6], &v[7], w[0], k[0]);
+    one(v[7], v[0], v[1], &v[2], v[3], v[4], v[5], &v[6], w[1], k[1]);
+    one(v[6], v[7], v[0], &v[1], v[2], v[3], v[4], &v[5], w[2], k[2]);
+    one(v[5], v[6], v[7], &v[0], v[1], v[2], v[3], &v[4], w[3], k[3]);
+    one(v[4], v[5], v[6], &v[7], v[0], v[1], v[2], &v[3], w[4], k[4]);
+    one(v[3], v[4], v[5], &v[6], v[7], v[0], v[1], &v[2], w[5], k[5]);
+    one(v[2], v[3], v[4], &v[5], v[6], v[7], v[0], &v[1], w[6], k[6]);
+    one(v[1], v[2], v[3], &v[4], v[5], v[6], v[7], &v[0], w[7], k[7]);
+}
+
+/* Step 1: the 16 words after those in the ring. */
+static inline void schedule(uint32_t w[16])
+{
+    for (unsigned t = 0; t < 16; t++) {
+        w[t] += w[(t + 9) & 15] + small_sigma0(w[(t + 1) & 15]) + small_sigma1(w[(t + 14) & 15]);
     }
-    for (unsigned i = 0; i < 8; i++)
-        state[i] += v[i];
+}
+
+void sha256_mix_portable(uint32_t state[8], const uint8_t *blocks, size_t count)
+{
+    for (; count > 0; count--, blocks += 64) {
+        uint32_t w[16], v[8];
+
+        memcpy(v, state, sizeof v);
+        for (unsigned t = 0; t < 16; t++)
+            w[t] = load_big(blocks + 4 * t);
+        for (unsigned t = 0; t < 64; t += 16) {
+            if (t > 0)
+                schedule(w);
+            eight(v, w, sha256_constants + t);
+            eight(v, w + 8, sha256_constants + t + 8);
+        }
+        for (unsigned i = 0; i < 8; i++)
+            state[i] += v[i];
+    }
+}
+
+/* Whoever comes first looks; several may, and find the same. */
+static void mix(uint32_t state[8], const uint8_t *blocks, size_t count)
+{
+    static _Atomic(sha256_mix *) best;
+    sha256_mix *chosen = atomic_load_explicit(&best, memory_order_relaxed);
+
+    if (chosen == NULL) {
+        chosen = sha256_mix_native();
+        chosen = chosen != NULL ? chosen : sha256_mix_portable;
+        atomic_store_explicit(&best, chosen, memory_order_relaxed);
+    }
+    chosen(state, blocks, count);
 }
 
 void sha256_init(sha256 *hash)
@@ -89,12 +152,12 @@ void sha256_add(sha256 *hash, const void *bytes, size_t length)
         length -= part;
         if (filled + part < 64)
             return;
-        mix(hash->state, hash->block);
+        mix(hash->state, hash->block, 1);
     }
-    while (length >= 64) {
-        mix(hash->state, from);
-        from += 64;
-        length -= 64;
+    if (length >= 64) {
+        mix(hash->state, from, length / 64);
+        from += length / 64 * 64;
+        length %= 64;
     }
     if (length > 0)
         memcpy(hash->block, from, length);
@@ -108,13 +171,13 @@ void sha256_finish(sha256 *hash, uint8_t digest[SHA256_SIZE])
     hash->block[filled++] = 0x80;
     if (filled > 56) {
         memset(hash->block + filled, 0, 64 - filled);
-        mix(hash->state, hash->block);
+        mix(hash->state, hash->block, 1);
         filled = 0;
     }
     memset(hash->block + filled, 0, 56 - filled);
     store_big(hash->block + 56, (uint32_t)(bits >> 32));
     store_big(hash->block + 60, (uint32_t)(bits & 0xFFFFFFFF));
-    mix(hash->state, hash->block);
+    mix(hash->state, hash->block, 1);
     for (unsigned i = 0; i < 8; i++)
         store_big(digest + 4 * i, hash->state[i]);
 }

@@ -3,9 +3,10 @@
  * versions of a file, and tell a client's dictionary from another (RFC 9842 §2.2).
  *
  * Here because neither libc nor APR of the supported distributions offers it, and because this is
- * the layer that all who need it may include: httpd/, tool/ and delivery itself. Portable C,
- * streaming, nothing is allocated; a sha256 value belongs to one thread at a time. It hashes public
- * data, so it makes no attempt to run in constant time or to wipe itself.
+ * the layer that all who need it may include: httpd/, tool/ and delivery itself. C, and the
+ * processor's instructions for it where there are some (sha256_mix.h); streaming, nothing is
+ * allocated; a sha256 value belongs to one thread at a time. It hashes public data, so it makes no
+ * attempt to run in constant time or to wipe itself.
  */
 #ifndef WASMSERVE_SHA256_H
 #define WASMSERVE_SHA256_H

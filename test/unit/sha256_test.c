@@ -3,7 +3,11 @@
  * layers: delivery
  */
 #include "unit.h"
+
+#include <stdlib.h>
+
 #include "sha256.h"
+#include "sha256_mix.h"
 
 TEST(known_digests)
 {
@@ -43,6 +47,104 @@ TEST(a_million_letters)
         sha256_add(&hash, block, sizeof block);
     sha256_finish(&hash, digest);
     CHECK_EQ_MEM(digest, sizeof digest, want, sizeof want);
+}
+
+/* ---- both ways of working blocks in, by themselves ---- */
+
+static const struct way {
+    const char *name;
+    bool native;
+} ways[] = {{"portable", false}, {"native", true}};
+
+/* NULL where this processor has no instructions for it. */
+static sha256_mix *mix_of(const struct way *way)
+{
+    return way->native ? sha256_mix_native() : sha256_mix_portable;
+}
+
+/* The digest of `length` times the byte, or of text: padded here and handed over in one piece, at
+ * an address that is aligned to nothing. */
+static void digest_by(sha256_mix *mix, const char *text, uint8_t byte, size_t length,
+                      uint8_t digest[SHA256_SIZE])
+{
+    size_t padded = (length + 8) / 64 * 64 + 64;
+    uint8_t *room = calloc(1, padded + 1), *message = room + 1;
+    sha256 start;
+
+    sha256_init(&start);
+    if (text != NULL)
+        memcpy(message, text, length);
+    else
+        memset(message, byte, length);
+    message[length] = 0x80;
+    for (unsigned i = 0; i < 8; i++)
+        message[padded - 1 - i] = (uint8_t)((uint64_t)length * 8 >> 8 * i);
+    mix(start.state, message, padded / 64);
+    for (unsigned i = 0; i < SHA256_SIZE; i++)
+        digest[i] = (uint8_t)(start.state[i / 4] >> (24 - 8 * (i % 4)));
+    free(room);
+}
+
+/* FIPS 180-4's examples, and two of NIST's additional ones (SHA2_Additional.pdf, 6 and 8). */
+TEST(known_digests_either_way)
+{
+    static const struct {
+        const char *text;
+        uint8_t byte;
+        size_t length;
+        const char *digest;
+    } rows[] = {
+        {"abc", 0, 3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 0, 56,
+         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+        {NULL, 'a', 1000000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"},
+        {NULL, 0, 64, "f5a5fd42d16a20302798ef6ed309979b43003d2320d9f0e8ea9831a92759fb4b"},
+        {NULL, 0, 1000, "541b3e9daa09b20bf85fa273e5cbd3e80185aa4ec298e765db87742b70138a53"},
+    };
+    char hex[SHA256_HEX_SIZE];
+    uint8_t digest[SHA256_SIZE];
+
+    for (size_t w = 0; w < sizeof ways / sizeof ways[0]; w++) {
+        sha256_mix *mix = mix_of(&ways[w]);
+
+        if (mix == NULL) {
+            printf("# no instructions for SHA-256 here: the portable way is the only one\n");
+            continue;
+        }
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            CASE("%s, row %zu", ways[w].name, i);
+            digest_by(mix, rows[i].text, rows[i].byte, rows[i].length, digest);
+            sha256_write_hex(digest, hex);
+            CHECK_EQ_STR(hex, rows[i].digest);
+        }
+    }
+}
+
+/* From any state, not only the first, and none or many blocks at once. */
+TEST(both_ways_are_one)
+{
+    uint8_t blocks[9 * 64 + 3];
+    sha256_mix *native = sha256_mix_native();
+    uint32_t seed = 1;
+
+    for (size_t i = 0; i < sizeof blocks; i++) {
+        seed = seed * 1664525 + 1013904223;
+        blocks[i] = (uint8_t)(seed >> 24);
+    }
+    for (size_t count = 0; native != NULL && count <= 9; count++) {
+        for (size_t at = 0; at < 3; at++) {
+            uint32_t state[2][8];
+
+            CASE("%zu blocks at %zu", count, at);
+            for (unsigned i = 0; i < 8; i++) {
+                seed = seed * 1664525 + 1013904223;
+                state[0][i] = state[1][i] = seed;
+            }
+            sha256_mix_portable(state[0], blocks + at, count);
+            native(state[1], blocks + at, count);
+            CHECK_EQ_MEM(state[1], sizeof state[1], state[0], sizeof state[0]);
+        }
+    }
 }
 
 /* Cutting the input anywhere makes no difference; lengths around the padding's border, 55 to 65. */
