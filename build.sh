@@ -17,6 +17,7 @@
 #            APXS       the apxs of the httpd to build for, where it is not the one in PATH
 #            DESTDIR, PREFIX   for install (PREFIX: of the tool, default /usr/local)
 #            NO_DEPS    set: never install a package, take what is there
+#            WITHOUT    names of OPTIONAL below that are left out although they could be compiled: encoder_zstd
 #            V          set: make prints the whole commands
 
 set -euo pipefail
@@ -186,6 +187,7 @@ cmd_deps() {
 
 CC=${CC:-gcc}
 SANITIZE=${SANITIZE:-}
+WITHOUT=${WITHOUT:-}
 
 sanitizer_kind() {
     case $SANITIZE in
@@ -227,8 +229,9 @@ set_flags() {
 
     # Of the encoders; the decoder is for the tests alone.
     CODING_LIBS="-lz -lbrotlienc"
-    ! has_header zstd.h || CODING_LIBS+=" -lzstd"
+    ! has_optional encoder_zstd || CODING_LIBS+=" -lzstd"
     CODING_TEST_LIBS="$CODING_LIBS -lbrotlidec"
+    ! has_header "${OPTIONAL[encoder_zstd]}" || CODING_TEST_LIBS+=" -lzstd"
 
     APR_FLAGS='' APR_LIBS='' HTTPD_FLAGS=''
     if [ -n "$APXS" ]; then
@@ -244,14 +247,16 @@ set_flags() {
 
 has_header() { "$CC" ${CFLAGS:-} -E -include "$1" -x c /dev/null -o /dev/null 2>/dev/null; }
 
+# has_optional NAME — whether what OPTIONAL names for it is here, and not to be done without.
+has_optional() { [[ " $WITHOUT " != *" $1 "* ]] && has_header "${OPTIONAL[$1]}"; }
+
 # chosen FILE — whether it is to be compiled: of NAME.c and NAME_absent.c exactly one is.
 chosen() {
-    local name=${1##*/} own header
+    local name=${1##*/} own
     name=${name%.c}
     own=${name%_absent}
-    header=${OPTIONAL[$own]:-}
-    [ -n "$header" ] || return 0
-    if has_header "$header"; then [ "$name" = "$own" ]; else [ "$name" != "$own" ]; fi
+    [ -n "${OPTIONAL[$own]:-}" ] || return 0
+    if has_optional "$own"; then [ "$name" = "$own" ]; else [ "$name" != "$own" ]; fi
 }
 
 # ---- the Makefile ----------------------------------------------------------------------------------------
@@ -657,7 +662,7 @@ usage: ./build.sh [COMMAND]
   fuzz TARGET [SECONDS]     libFuzzer on one target of test/fuzz
   clean                     remove $BUILD_DIR
   help                      this text
-Variables: BUILD_DIR CC CFLAGS SANITIZE APXS DESTDIR PREFIX NO_DEPS V (the head of build.sh explains them)
+Variables: BUILD_DIR CC CFLAGS SANITIZE APXS DESTDIR PREFIX NO_DEPS WITHOUT V (the head of build.sh explains them)
 END
 }
 

@@ -20,6 +20,16 @@
 #if __has_include(<zstd.h>)
 #define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
+#endif
+#if __has_include(<brotli/shared_dictionary.h>)
+#include <brotli/decode.h>
+#endif
+
+/* A build may be without the library that makes them; that it says so is
+ * limits_of_the_old_version's. */
+#define ONLY_WHERE(coding)                                                                         \
+    if (!delta_can(coding))                                                                        \
+    return
 
 enum { HEADER = 40 };
 
@@ -90,6 +100,17 @@ static struct bytes make(const struct delta_options *options, struct bytes new, 
     return result;
 }
 
+static struct delta_options options_for(struct bytes old, struct bytes new)
+{
+    return (struct delta_options){.coding = CODING_DCZ,
+                                  .old = old.data,
+                                  .old_len = old.len,
+                                  .new_len = new.len,
+                                  .effort = ENCODER_BEST};
+}
+
+#if __has_include(<zstd.h>)
+
 /* What the decoder makes of it, at most room bytes. `window`: the largest that it takes. The output
  * leaves in pieces, since the library looks at the window only where it has to keep one. */
 static struct bytes decode(struct bytes delta, struct bytes dictionary, size_t window, size_t room)
@@ -118,17 +139,9 @@ static struct bytes decode(struct bytes delta, struct bytes dictionary, size_t w
     return result;
 }
 
-static struct delta_options options_for(struct bytes old, struct bytes new)
-{
-    return (struct delta_options){.coding = CODING_DCZ,
-                                  .old = old.data,
-                                  .old_len = old.len,
-                                  .new_len = new.len,
-                                  .effort = ENCODER_BEST};
-}
-
 TEST(round_trip_in_any_pieces)
 {
+    ONLY_WHERE(CODING_DCZ);
     static const size_t pieces[] = {1, 39, 40, 41, 4096, 1 << 20};
     struct bytes old = noise(300000, 1), new = next_version(old, 777);
     struct delta_options options = options_for(old, new);
@@ -148,6 +161,7 @@ TEST(round_trip_in_any_pieces)
 
 TEST(header_names_the_dictionary)
 {
+    ONLY_WHERE(CODING_DCZ);
     static const uint8_t magic[8] = {0x5e, 0x2a, 0x4d, 0x18, 0x20, 0, 0, 0};
     struct bytes old = noise(5000, 2), new = next_version(old, 0);
     struct delta_options options = options_for(old, new);
@@ -176,6 +190,7 @@ TEST(header_names_the_dictionary)
  * version with another dictionary, or with none. */
 TEST(another_dictionary_does_not_do)
 {
+    ONLY_WHERE(CODING_DCZ);
     struct bytes old = noise(100000, 3), other = noise(100000, 4), none = {NULL, 0};
     struct bytes new = next_version(old, 10);
     struct delta_options options = options_for(old, new);
@@ -209,6 +224,7 @@ static size_t browser_window(size_t old_len)
 
 TEST(window_reaches_over_the_dictionary_and_no_further)
 {
+    ONLY_WHERE(CODING_DCZ);
     static const struct {
         size_t old_len, more;
         bool covers; /* the window may be as large as the content, so that all of it is found */
@@ -245,6 +261,7 @@ TEST(window_reaches_over_the_dictionary_and_no_further)
 
 TEST(empty_new_version)
 {
+    ONLY_WHERE(CODING_DCZ);
     struct bytes old = noise(1000, 6), new = noise(0, 7);
     struct delta_options options = options_for(old, new);
     struct bytes delta = make(&options, new, 4096);
@@ -261,6 +278,7 @@ TEST(empty_new_version)
 /* A file that changed while it was read must not become a delta of something else. */
 TEST(another_length_than_promised_fails)
 {
+    ONLY_WHERE(CODING_DCZ);
     struct bytes old = noise(10000, 8), new = next_version(old, 0);
     struct delta_options options = options_for(old, new);
 
@@ -292,6 +310,58 @@ TEST(limits_of_the_old_version)
     CHECK_EQ_INT(delta_can(CODING_DCB), encoder_can(CODING_BR, true));
     delta_destroy(NULL);
 }
+
+#if __has_include(<brotli/shared_dictionary.h>)
+
+/* What libbrotlidec makes of it, which has the window of 16 MiB that RFC 9842 §4 allows; at most
+ * room bytes. */
+static struct bytes decode_dcb(struct bytes delta, struct bytes dictionary, size_t room)
+{
+    struct bytes result = {malloc(room + 1), 0};
+    BrotliDecoderState *state = BrotliDecoderCreateInstance(NULL, NULL, NULL);
+    const uint8_t *in = delta.data + 4 + SHA256_SIZE;
+    size_t in_len = delta.len - 4 - SHA256_SIZE, out_len = room + 1;
+    uint8_t *out = result.data;
+
+    CHECK(BrotliDecoderAttachDictionary(state, BROTLI_SHARED_DICTIONARY_RAW, dictionary.len,
+                                        dictionary.data));
+    if (BrotliDecoderDecompressStream(state, &in_len, &in, &out_len, &out, NULL) ==
+            BROTLI_DECODER_RESULT_SUCCESS &&
+        in_len == 0)
+        result.len = (size_t)(out - result.data);
+    BrotliDecoderDestroyInstance(state);
+    return result;
+}
+
+TEST(round_trip_of_dcb)
+{
+    static const size_t pieces[] = {1, 35, 36, 37, 4096, 1 << 20};
+    ONLY_WHERE(CODING_DCB);
+    struct bytes old = noise(300000, 1), other = noise(300000, 2), new = next_version(old, 777);
+    struct delta_options options = options_for(old, new);
+
+    options.coding = CODING_DCB;
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        CASE("pieces of %zu", pieces[i]);
+        struct bytes delta = make(&options, new, pieces[i]);
+        if (!CHECK(delta.len > 4 + SHA256_SIZE && delta.len < 3000)) {
+            free(delta.data);
+            break;
+        }
+        struct bytes back = decode_dcb(delta, old, new.len);
+        CHECK_EQ_MEM(back.data, back.len, new.data, new.len);
+        free(back.data);
+        back = decode_dcb(delta, other, new.len);
+        CHECK(back.len != new.len || memcmp(back.data, new.data, new.len) != 0);
+        free(back.data);
+        free(delta.data);
+    }
+    free(old.data);
+    free(other.data);
+    free(new.data);
+}
+
+#endif
 
 /* Where libbrotli can make it; the header is ours, the stream the encoder's. */
 TEST(header_of_dcb)
