@@ -587,7 +587,7 @@ cmd_test() {
     [ $# -gt 0 ] || groups=(build demo test browser)
     for ring; do
         case $ring in
-        unit | spec | fuzz) ;;
+        unit | without | spec | fuzz) ;;
         browser) groups=(build demo test browser) ;;
         *) [[ " ${groups[*]} " == *" test "* ]] || groups+=(demo test) ;;
         esac

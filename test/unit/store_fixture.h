@@ -200,6 +200,32 @@ static inline bool world_unbrotli(struct world_bytes in, struct world_bytes *out
            BROTLI_DECODER_RESULT_SUCCESS;
 }
 
+static inline bool world_undcb(struct world_bytes in, struct world_bytes *out,
+                               struct world_bytes dictionary)
+{
+#if __has_include(<brotli/shared_dictionary.h>)
+    enum { HEADER = 4 + SHA256_SIZE };
+    BrotliDecoderState *state = BrotliDecoderCreateInstance(NULL, NULL, NULL);
+    const uint8_t *next = in.at + HEADER;
+    size_t left = in.len - HEADER, room = out->len;
+    uint8_t *to = out->at;
+    bool right = in.len > HEADER &&
+                 BrotliDecoderAttachDictionary(state, BROTLI_SHARED_DICTIONARY_RAW, dictionary.len,
+                                               dictionary.at) &&
+                 BrotliDecoderDecompressStream(state, &left, &next, &room, &to, NULL) ==
+                     BROTLI_DECODER_RESULT_SUCCESS;
+
+    BrotliDecoderDestroyInstance(state);
+    out->len -= room;
+    return right && left == 0;
+#else
+    (void)in;
+    (void)dictionary;
+    (void)out;
+    return false;
+#endif
+}
+
 /* The raw content of a version in the store; at is NULL if there is none. */
 static inline struct world_bytes world_copy(const struct world *world,
                                             const uint8_t digest[SHA256_SIZE])
@@ -252,7 +278,8 @@ static inline bool world_variant_is_right(const struct world *world, const struc
             free(raw.at);
             return true;
         }
-        right = world_unzstd(body, &raw, old);
+        right = key->coding == CODING_DCB ? world_undcb(body, &raw, old)
+                                          : world_unzstd(body, &raw, old);
         break;
     }
     world_digest(raw.at, raw.len, digest);
