@@ -3,7 +3,7 @@
 
 Every answer that the tests of this file get goes through `fetch`, which undoes the content coding and compares the bytes
 with what the file holds, or has held. Files have to be left alone for three seconds before the store looks at them, so
-each server's are written before it starts.
+those of all servers are written before the first one starts, each server's in a folder that becomes its document root.
 """
 import glob
 import hashlib
@@ -12,6 +12,7 @@ import random
 import resource
 import shutil
 import signal
+import tempfile
 import threading
 import time
 
@@ -59,6 +60,32 @@ def settle(*paths):
     time.sleep(max(0, last + 3.1 - time.time()))
 
 
+class Folders:
+    """Document roots in waiting: written all at once, and given to the servers one by one. A folder that is moved takes
+    its files along as they are, with their times and inodes."""
+
+    def __init__(self, folders):
+        self.root = tempfile.mkdtemp(prefix="wasmserve-folders-")
+        self.paths = []
+        for folder, files in folders.items():
+            os.mkdir(os.path.join(self.root, folder))
+            for name, content in files.items():
+                self.paths.append(os.path.join(self.root, folder, name))
+                with open(self.paths[-1], "wb") as out:
+                    out.write(content)
+        self.settled = False
+
+    def give(self, server, folder):
+        if not self.settled:
+            settle(*self.paths)
+            self.settled = True
+        os.rmdir(server.docroot)
+        os.rename(os.path.join(self.root, folder), server.docroot)
+
+    def remove(self):
+        shutil.rmtree(self.root)
+
+
 def fetch(server, path, contents, headers=ALL, send=None):
     """A whole answer, which decodes to one of `contents`; the answer."""
     answer = (send or server.request)("GET", path, headers)
@@ -91,8 +118,38 @@ def directory(server, name, lines):
     return '<Directory "%s">\n%s\n</Directory>\n' % (server.path("docroot/" + name), lines)
 
 
+NAMES = ["app.%s.wasm" % (str(n) * 8) for n in range(1, 8)]
+BIG = program(6_000_000, 5)
+DAMAGED = {kind: program(20000, 50 + number)
+           for number, kind in enumerate(["overwritten", "emptied", "cut", "link", "anothers", "gone"])}
+DEPLOYED = [program(50000, 20 + n) for n in range(6)]
+KNOWN = [program(50000, 30 + n) for n in range(2)]
+SIZED = [program(100_000, 200 + n) for n in range(6)]
+TOO_LARGE = program(140_000, 300)
+REPLACED = [program(40000 + 1000 * n, 10 + n) for n in range(6)]
+FULL = program(400_000, 9)
+
+
+def of_server(number):
+    """The files of one of two servers, but for what both have."""
+    return {"%d.wasm" % name: program(30000, 100 * number + name) for name in range(4)}
+
+
 @pytest.fixture(scope="module")
-def httpd(make_httpd):
+def folders():
+    found = Folders({
+        "damaged": {"app.wasm": APP, **{kind + ".wasm": content for kind, content in DAMAGED.items()}},
+        "restarted": {"app.wasm": APP}, "killed": {"app.wasm": BIG}, "stopped": {"app.wasm": BIG},
+        "full": {"app.wasm": FULL}, "replaced": {"app.wasm": REPLACED[0]},
+        "deployed": dict(zip(NAMES, DEPLOYED[:3])), "known": dict(zip(NAMES, KNOWN)),
+        "first": {"same.wasm": APP, **of_server(0)}, "second": {"same.wasm": APP, **of_server(1)},
+        "sized": {"large.wasm": TOO_LARGE, **{"%d.wasm" % n: content for n, content in enumerate(SIZED)}}})
+    yield found
+    found.remove()
+
+
+@pytest.fixture(scope="module")
+def httpd(make_httpd, folders):
     def setup(server):
         server.make_private("store")
         past = time.time() - 1000
@@ -227,14 +284,14 @@ def test_nobody_reads_the_store_by_name(made):
 @once
 def test_what_stays_as_it_is(made):
     """What cannot be made smaller is tried once; what is not delivery's, or too small to gain anything, is never asked
-    about. Nobody asks again, even after the ten seconds in which a process would not."""
+    about. Nobody asks again, not even a process that cannot know that it was asked before."""
     paths = {"/noise/app.wasm": NOISE, "/none/app.wasm": APP, "/small/app.wasm": APP[:200], "/off/app.wasm": APP,
              "/page/app.html": APP}
     before = variants(made)
     for path, content in paths.items():
         assert fetch(made, path, [content]).body == content
     wait(lambda: not glob.glob(made.path("store/q/*")))
-    time.sleep(11)
+    made.graceful()
     for path, content in paths.items():
         assert fetch(made, path, [content]).body == content
     assert not glob.glob(made.path("store/q/*")) and variants(made) == before
@@ -261,18 +318,16 @@ def take_anothers(path):
 DAMAGES = {"overwritten": overwrite, "emptied": lambda path: os.truncate(path, 0),
            "cut": lambda path: os.truncate(path, os.path.getsize(path) // 2), "link": become_link,
            "anothers": take_anothers, "gone": os.unlink}
+assert set(DAMAGES) == set(DAMAGED)
 
 
 @once
-def test_damage_is_never_served(make_httpd):
+def test_damage_is_never_served(make_httpd, folders):
     """Also by a process that has not seen the variant whole before. What is damaged is made again."""
-    contents = {kind: program(20000, 50 + number) for number, kind in enumerate(DAMAGES)}
+    contents = DAMAGED
     server = make_httpd(config="WasmServe On\nWasmServeStore store", start=False)
     server.make_private("store")
-    for kind, content in contents.items():
-        server.write("docroot/%s.wasm" % kind, content)
-    server.write("docroot/app.wasm", APP)
-    settle(*glob.glob(server.path("docroot/*")))
+    folders.give(server, "damaged")
     server.start()
     wait_for(server, "/app.wasm", APP)
     for kind, content in contents.items():
@@ -304,10 +359,10 @@ def test_the_directory_can_be_emptied_while_it_is_used(made):
 # ---- restarts and crashes
 
 @once
-def test_it_outlives_a_restart(make_httpd):
+def test_it_outlives_a_restart(make_httpd, folders):
     server = make_httpd(config="WasmServe On\nWasmServeStore store", start=False)
     server.make_private("store")
-    settle(server.write("docroot/app.wasm", APP))
+    folders.give(server, "restarted")
     server.start()
     wait_for(server, "/app.wasm", APP)
     tag = server.get("/app.wasm", ALL).get("ETag")
@@ -333,17 +388,14 @@ def parent_of(pid):
         return None
 
 
-BIG = program(6_000_000, 5)
-
-
 @once
-def test_a_killed_worker_leaves_nothing_wrong(make_httpd):
+def test_a_killed_worker_leaves_nothing_wrong(make_httpd, folders):
     """The process of the worker dies by kill -9 in the middle of a large file. (Dying at every single step is
     test/unit/store_worker_test.c's.)"""
     server = make_httpd(config="WasmServe On\nWasmServeStore store\nWasmServeEncodings gzip zstd",
                         mpm_config=ONE_CHILD.get(env.os.environ.get("MPM", "event")), start=False)
     server.make_private("store")
-    settle(server.write("docroot/app.wasm", BIG))
+    folders.give(server, "killed")
     server.start()
     server.expect_log(r"exit signal Killed|AH00052", optional=True)
     wait(lambda: fetch(server, "/app.wasm", [BIG]) and leftovers(server), "the work")
@@ -369,10 +421,10 @@ def server_answers(server):
         return False
 
 
-def test_a_stop_in_the_middle_is_quick_and_clean(make_httpd):
+def test_a_stop_in_the_middle_is_quick_and_clean(make_httpd, folders):
     server = make_httpd(config="WasmServe On\nWasmServeStore store\nWasmServeEncodings zstd", start=False)
     server.make_private("store")
-    settle(server.write("docroot/app.wasm", BIG))
+    folders.give(server, "stopped")
     server.start()
     wait(lambda: fetch(server, "/app.wasm", [BIG]) and leftovers(server), "the work")
     server.stop()
@@ -382,13 +434,13 @@ def test_a_stop_in_the_middle_is_quick_and_clean(make_httpd):
 
 
 @once
-def test_a_disk_that_is_full(make_httpd):
+def test_a_disk_that_is_full(make_httpd, folders):
     """No process of the server may write a file of more than 30,000 bytes, which the error log does not reach: served
     raw, said once a minute, and made when there is room."""
-    content = program(400_000, 9)
+    content = FULL
     server = make_httpd(config="WasmServe On\nWasmServeStore store", start=False)
     server.make_private("store")
-    settle(server.write("docroot/app.wasm", content))
+    folders.give(server, "full")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (30000, limits[1]))
     try:
@@ -408,15 +460,15 @@ def test_a_disk_that_is_full(make_httpd):
 # ---- deployments
 
 @once
-def test_replaced_while_it_is_asked_for(make_httpd):
+def test_replaced_while_it_is_asked_for(make_httpd, folders):
     """Four clients ask all the time, while the file is replaced, written over and cut off; whatever they get is one of
     the versions, and in the end the last one. A file that is written in place may arrive in parts, as from any server, and
     then cannot be decoded as a variant; so the versions in place are told apart by length, and only raw answers count."""
-    versions = [program(40000 + 1000 * n, 10 + n) for n in range(6)]
+    versions = REPLACED
     server = make_httpd(config="WasmServe On\nWasmServeStore store\nEnableMMAP Off", start=False)
     server.make_private("store")
-    path = server.write("docroot/app.wasm", versions[0])
-    settle(path)
+    folders.give(server, "replaced")
+    path = server.path("docroot/app.wasm")
     server.start()
     over, wrong, seen = threading.Event(), [], set()
 
@@ -449,15 +501,12 @@ def test_replaced_while_it_is_asked_for(make_httpd):
     assert None in seen and len(seen) > 1
 
 
-NAMES = ["app.%s.wasm" % (str(n) * 8) for n in range(1, 8)]
-
-
 def has(version, content, delta="dcz"):
     return [("Accept-Encoding", "gzip, deflate, br, zstd, " + delta), ("Available-Dictionary", available(content)),
             ("Dictionary-ID", '"%s"' % NAMES[version])]
 
 
-def test_after_a_deployment_only_what_changed(make_httpd):
+def test_after_a_deployment_only_what_changed(make_httpd, folders):
     """Versions come and their predecessors go; nobody has made a delta, and nobody kept the old files."""
     server = make_httpd(config='WasmServe On\nWasmServeDictionary On\nWasmServeStore store\n'
                                'SetEnvIf X-Key "^open$" open\n'
@@ -465,11 +514,9 @@ def test_after_a_deployment_only_what_changed(make_httpd):
                         start=False)
     server.expect_log("AH01630", optional=True)
     server.make_private("store")
-    contents = [program(50000, 20 + n) for n in range(6)]
+    contents = DEPLOYED
     key = [("X-Key", "open")]
-    for number in range(3):
-        server.write("docroot/" + NAMES[number], contents[number])
-    settle(*glob.glob(server.path("docroot/*")))
+    folders.give(server, "deployed")
     server.start()
     for number in range(3):
         wait_for(server, "/" + NAMES[number], contents[number], ["br"], key)
@@ -517,14 +564,12 @@ def test_after_a_deployment_only_what_changed(make_httpd):
 
 
 @once
-def test_dictionaries_are_found_again_when_the_store_is_new(make_httpd):
+def test_dictionaries_are_found_again_when_the_store_is_new(make_httpd, folders):
     """The files were there before the store: the first client that announces one has both looked at."""
     server = make_httpd(config="WasmServe On\nWasmServeDictionary On\nWasmServeStore store", start=False)
     server.make_private("store")
-    contents = [program(50000, 30 + n) for n in range(2)]
-    for number in range(2):
-        server.write("docroot/" + NAMES[number], contents[number])
-    settle(*glob.glob(server.path("docroot/*")))
+    contents = KNOWN
+    folders.give(server, "known")
     server.start()
     path = "/" + NAMES[1]
     wait(lambda: server.get(path, has(0, contents[0])).get("Content-Encoding") == "dcz", "a delta")
@@ -534,18 +579,15 @@ def test_dictionaries_are_found_again_when_the_store_is_new(make_httpd):
 # ---- two servers
 
 @once
-def test_two_servers_on_one_store(make_httpd):
+def test_two_servers_on_one_store(make_httpd, folders):
     servers = []
     for number in range(2):
         store = servers[0].path("store") if servers else "store"
         server = make_httpd(config='WasmServe On\nWasmServeStore "%s"' % store, start=False)
         if not servers:
             server.make_private("store")
-        for name in range(4):
-            server.write("docroot/%d.wasm" % name, program(30000, 100 * number + name))
-        server.write("docroot/same.wasm", APP)
+        folders.give(server, ["first", "second"][number])
         servers.append(server)
-    settle(*[path for server in servers for path in glob.glob(server.path("docroot/*"))])
     for server in servers:
         server.start()
     for name in range(4):
@@ -564,21 +606,18 @@ def test_two_servers_on_one_store(make_httpd):
 # ---- size
 
 @once
-def test_the_size_is_kept_to(make_httpd):
+def test_the_size_is_kept_to(make_httpd, folders):
     server = make_httpd(config="WasmServe On\nWasmServeStore store 1M", start=False)
     server.expect_log(r"wasmserve:warn.*store: full of variants that are in use", optional=True)
     server.make_private("store")
-    contents = [program(100_000, 200 + n) for n in range(6)]
-    for number, content in enumerate(contents):
-        server.write("docroot/%d.wasm" % number, content)
-    server.write("docroot/large.wasm", program(140_000, 300))
-    settle(*glob.glob(server.path("docroot/*")))
+    contents = SIZED
+    folders.give(server, "sized")
     server.start()
     for number, content in enumerate(contents):
         wait_for(server, "/%d.wasm" % number, content)
         wait(lambda: sum(os.path.getsize(path) for path in glob.glob(server.path("store/v/*"))) <= 1 << 20)
     # More than an eighth of the store: it would drive out too much.
-    assert fetch(server, "/large.wasm", [program(140_000, 300)]).get("Content-Encoding") is None
+    assert fetch(server, "/large.wasm", [TOO_LARGE]).get("Content-Encoding") is None
     for number, content in enumerate(contents):
         fetch(server, "/%d.wasm" % number, [content])
 

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 import env
-from test_store import NAMES, fetch, has, leftovers, program, settle, variants, wait, wait_for
+from test_store import NAMES, Folders, fetch, has, leftovers, program, variants, wait, wait_for
 
 CONTENT = program(150_000, 71)
 SIZE = 512 * 1024
@@ -35,6 +35,19 @@ def fill(path, room):
         out.truncate(max(0, os.fstat(out.fileno()).st_size - room) // 4096 * 4096)
 
 
+# Pages that are left: none, not even for an order; for the order but not the index; for a part of a variant; for one of
+# them or two and not the next.
+PAGES = [0, 1, 2, 5, 14]
+VERSIONS = [program(150_000, 80 + n) for n in range(2)]
+
+
+@pytest.fixture(scope="module")
+def folders():
+    found = Folders({"versions": dict(zip(NAMES, VERSIONS)), **{str(pages): {"app.wasm": CONTENT} for pages in PAGES}})
+    yield found
+    found.remove()
+
+
 @pytest.fixture
 def server(make_httpd):
     if os.getuid() != 0:
@@ -46,12 +59,9 @@ def server(make_httpd):
     subprocess.run(["umount", "-l", server.path("store")], check=True)
 
 
-# Pages that are left: none, not even for an order; for the order but not the index; for a part of a variant; for one of
-# them or two and not the next.
-@pytest.mark.parametrize("pages", [0, 1, 2, 5, 14])
-def test_served_as_it_is_and_made_when_there_is_room(server, pages):
-    path = server.write("docroot/app.wasm", CONTENT)
-    settle(path)
+@pytest.mark.parametrize("pages", PAGES)
+def test_served_as_it_is_and_made_when_there_is_room(server, folders, pages):
+    folders.give(server, str(pages))
     server.start()
     wait(lambda: os.path.exists(server.path("store/index")), "the store")
     fill(server.path("store/other"), 4096 * pages)
@@ -70,12 +80,10 @@ def test_served_as_it_is_and_made_when_there_is_room(server, pages):
     assert not leftovers(server) and len(variants(server)) == 3
 
 
-def test_a_version_that_does_not_fit_is_no_dictionary(server):
+def test_a_version_that_does_not_fit_is_no_dictionary(server, folders):
     """There is room for the variants, not for the copy of the raw file that would be one."""
-    contents = [program(150_000, 80 + n) for n in range(2)]
-    for number in range(2):
-        server.write("docroot/" + NAMES[number], contents[number])
-    settle(*[server.path("docroot/" + name) for name in NAMES[:2]])
+    contents = VERSIONS
+    folders.give(server, "versions")
     server.start()
     wait(lambda: os.path.exists(server.path("store/index")), "the store")
     fill(server.path("store/other"), 120 * 1024)
