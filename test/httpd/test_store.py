@@ -119,7 +119,7 @@ def directory(server, name, lines):
 
 
 NAMES = ["app.%s.wasm" % (str(n) * 8) for n in range(1, 8)]
-BIG = program(6_000_000, 5)
+BIG = program(3_000_000, 5)
 DAMAGED = {kind: program(20000, 50 + number)
            for number, kind in enumerate(["overwritten", "emptied", "cut", "link", "anothers", "gone"])}
 DEPLOYED = [program(50000, 20 + n) for n in range(6)]
