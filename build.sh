@@ -653,8 +653,8 @@ usage() {
 usage: ./build.sh [COMMAND]
   (none)                    build the module and the tool into $BUILD_DIR (default: build)
   demo [PORT]               build, start a private httpd on 127.0.0.1:PORT (8080) and print what to look at
-  test [RING…]              every test, or the rings named: layering unit spec regress fuzz tool sanitize
-                            httpd httpd-asan demo browser
+  test [RING…]              every test, or the rings named: layering unit without spec regress fuzz tool
+                            sanitize httpd httpd-asan demo browser
   bench [NAME…]             the benchmarks, against the peers that are installed
   install                   module, tool and configuration, where apxs says
   deps [--print] [GROUP…]   install (or only list) packages: build demo test browser lint bench install
