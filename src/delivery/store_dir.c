@@ -160,7 +160,8 @@ bool store_find(const struct store *s, const struct fileid *id, struct store_ent
 
 void store_variant_path(char out[STORE_VARIANT_PATH], const struct store_key *key)
 {
-    memcpy(out, "v/", 2);
+    out[0] = 'v';
+    out[1] = '/';
     store_name_write(out + 2, key);
 }
 

@@ -256,7 +256,8 @@ size_t store_evict(const struct store *s, uint64_t cap, int64_t *youngest)
 
 static void job_path(char path[2 + STORE_PLACE_NAME], const char *place)
 {
-    memcpy(path, "q/", 2);
+    path[0] = 'q';
+    path[1] = '/';
     memcpy(path + 2, place, STORE_PLACE_NAME);
 }
 

@@ -25,7 +25,7 @@ _Static_assert(AT_STAMP + 8 == CHECKED, "an entry is full");
 _Static_assert(CODING_BR == 1 && CODING_ZSTD == 2 && CODING_GZIP == 3,
                "the order of the sizes is part of the format");
 
-static const char entry_magic[8] = "WSindex1";
+static const uint8_t entry_magic[8] = {'W', 'S', 'i', 'n', 'd', 'e', 'x', '1'};
 
 bool store_entry_has_digest(const struct store_entry *entry)
 {

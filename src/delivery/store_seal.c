@@ -11,7 +11,7 @@
 
 enum { SEALED = STORE_SEAL_SIZE - STORE_CHECK };
 
-static const char seal_magic[8] = "WSseal1\n";
+static const uint8_t seal_magic[8] = {'W', 'S', 's', 'e', 'a', 'l', '1', '\n'};
 static const char raw_suffix[] = ".raw";
 
 void store_check_write(uint8_t *record, size_t len)
