@@ -243,6 +243,8 @@ def unexplained(server, found):
         match = re.search(r"plugin (\w+)(?: \(sha256:\w{12}\)|@\w{12}): (.*)", line)
         guest = match and by_name.get(match.group(1))
         answered = match and re.search(r"; answered (\d{3})$", match.group(2))
+        if guest and match.group(1) + "@" in line:
+            continue  # it speaks itself
         if guest and answered and guest.reason.match(match.group(2)) and int(answered.group(1)) == guest.status:
             ended[guest.status] += 1
         elif env.LOG_BAD.search(line):

@@ -116,7 +116,7 @@ WILD = {
     "get_uri": "(i32.const 65536) (i32.const 1000)", "get_protocol_version": "(i32.const -8) (i32.const 8)",
     "get_source_addr": "(i32.const 65530) (i32.const -1)", "set_method": "(i32.const -1) (i32.const 3)",
     "set_uri": "(i32.const 65000) (i32.const 1000)", "log": "(i32.const 2) (i32.const 65536) (i32.const 1)",
-    "get_header_names": "(i32.const 0) (i32.const 65530) (i32.const 10000)",
+    "get_header_names": "(i32.const 0) (i32.const 65534) (i32.const 10000)",
     "get_header_values": "(i32.const 0) (i32.const -1) (i32.const 10) (i32.const 0) (i32.const 10)",
     "set_header_value": "(i32.const 1) (i32.const 0) (i32.const -1) (i32.const 0) (i32.const 1)",
     "add_header_value": "(i32.const 1) (i32.const 1024) (i32.const 1) (i32.const 65536) (i32.const 1)",
