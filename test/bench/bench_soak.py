@@ -8,7 +8,7 @@ a time, and those that read a little of a flood and reset the connection. Betwee
 
 Every answer is held against the status that the README documents, and every line of the error log against the reason that
 belongs to that guest. At the end the children must be the same processes, with nothing in flight, no memory of guests, and
-no more file descriptors and mappings than after the first tenth; their growth is printed.
+hardly more resident memory, file descriptors and mappings than after the first tenth; both are printed.
 
 SOAK_REQUESTS (100000) and SOAK_SEED (printed) in the environment; MPM as for the tests. A build with sanitizers can be
 soaked as well.
@@ -30,6 +30,9 @@ import test_filter_hostile as filters
 import test_plugin_hostile as handlers
 
 AT_ONCE = 24
+# How much more a child may have at the end, as figures() has it: a thread's heap and what the allocator has fetched for a
+# peak stay. One instance in a thousand that was never freed would be more. Sanitizers keep what is freed.
+ALLOWED = (None if env.sanitizer() else 8192, 200, 4, 4)
 # Of those with a deadline to wait for. All others have all the time they need: on a busy machine, too, they must end by
 # what they do and not by the clock.
 SHORT, LONG = "20ms", "60s"
@@ -245,6 +248,8 @@ def unexplained(server, found):
         answered = match and re.search(r"; answered (\d{3})$", match.group(2))
         if guest and match.group(1) + "@" in line:
             continue  # it speaks itself
+        if re.search("AH00161|AH00484|AH10159", line):
+            continue  # there are as many clients as the server takes at once, which is meant so
         if guest and answered and guest.reason.match(match.group(2)) and int(answered.group(1)) == guest.status:
             ended[guest.status] += 1
         elif env.LOG_BAD.search(line):
@@ -299,8 +304,7 @@ def main():
         server.stop()
         server.remove()
     report(before, after, soak, rest, ended, crashes, seconds)
-    # A thread's stack and heap are mappings, and so is what the allocator fetched for a peak; an instance that is never
-    # freed for each of thousands of requests is more than that.
-    leaked = any(after[pid][1] > before[pid][1] + 200 or after[pid][2] > before[pid][2] + 4 for pid in before if pid in after)
+    leaked = [pid for pid in before if pid in after and any(
+        now > was + allowed for now, was, allowed in zip(after[pid], before[pid], ALLOWED) if allowed is not None)]
     if set(before) - set(after) or crashes or soak.wrong or rest or leaked:
         raise SystemExit("soak: the server did not come through it well")

@@ -24,12 +24,14 @@
  *   ifvar NAME VALUE       goes on only if this variable has this value; unlessvar: if not
  *   peek K N               reads N bytes of a body
  *   stdout TEXT            writes a line to standard output
+ *   burn MS                is busy for so long (needs WasmServeGrant clock)
  *   trap | loop | recurse | exit N | memory N (takes so many pages, or aborts)
  */
 #include "http_wasm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 static char *script;
 static uint32_t requests, given_context, is_error_now, context_now;
@@ -161,6 +163,22 @@ static void fill(uint32_t kind, size_t size)
     }
 }
 
+static long long milliseconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static void burn(long long time)
+{
+    long long begun = milliseconds();
+
+    while (milliseconds() - begun < time) {
+    }
+}
+
 static volatile uint32_t deepest = UINT32_MAX;
 
 static uint32_t recurse(uint32_t depth)
@@ -256,6 +274,8 @@ static bool act(char *rest)
     } else if (is(command, "loop")) {
         for (volatile int forever = 1; forever;) {
         }
+    } else if (is(command, "burn")) {
+        burn(atoi(rest));
     } else if (is(command, "recurse")) {
         recurse(0);
     } else if (is(command, "exit")) {

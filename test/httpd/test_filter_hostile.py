@@ -235,7 +235,7 @@ for name, code, reason in [
         CASES["held_" + name] = Hostile(guest(response=code, features=2), 500, SENT % re.escape(reason))
 CASES["fuel_request"] = Hostile(guest(request="(loop $l (br $l))"), 503, "fuel exhausted")
 CASES["fuel_response"] = Hostile(guest(response="(loop $l (br $l))"), 503, "fuel exhausted")
-# 200 ms in each function, of 300 altogether: WASI's clock is not granted, so it counts rounds, many of them.
+# What is left of the time after many rounds in the first function is what the second one has.
 CASES["both_loops"] = Hostile(guest(request="(loop $l (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) "
                                             "(i32.const 1))) (i32.const 1000000))))",
                                     response="(loop $l (br $l))", features=2), 504, "deadline exceeded")
@@ -282,6 +282,8 @@ def httpd(make_httpd, backend):
             h.write("said/%s.wasm" % name, plugin_wat.assemble(case.text))
             h.write("docroot/%s" % name, "a file\n")
             h.write("docroot/open/%s" % name, "a file\n")
+            h.write("docroot/ht/%s/file" % name, "a file\n")
+            h.write("docroot/ht/%s/.htaccess" % name, "WasmServeFilter %s\n" % name)
         h.write("said/good.wasm", plugin_wat.assemble(guest()))
         h.write("said/one.wasm", plugin_wat.assemble(guest()))
         h.write("said/shouts.wasm", plugin_wat.assemble(guest(
@@ -318,6 +320,16 @@ def test_hostile_over_h2_and_in_front_of_a_backend(httpd, name):
         assert (response.status, response.body) == (case.status, b"page for %d\n" % case.status)
         assert "set-cookie" not in response
     httpd.wait_log(r"plugin %s " % name, mark)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_hostile_in_htaccess(httpd, name):
+    """When the URL has led to a file: the same statuses and reasons."""
+    case, mark = CASES[name], httpd.log_mark()
+    response = httpd.get("/ht/%s/file" % name)
+    assert (response.status, response.body) == (case.status, b"page for %d\n" % case.status)
+    assert "Set-Cookie" not in response and "X-Evil" not in response
+    httpd.wait_log(r"plugin %s \(sha256:\w{12}\): %s.*; answered %d$" % (name, case.reason, case.status), mark, 20)
 
 
 @pytest.mark.parametrize("name", CASES)
