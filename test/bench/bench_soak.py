@@ -248,7 +248,7 @@ def unexplained(server, found):
         answered = match and re.search(r"; answered (\d{3})$", match.group(2))
         if guest and match.group(1) + "@" in line:
             continue  # it speaks itself
-        if re.search("AH00161|AH00484|AH10159", line):
+        if re.search("AH00161|AH00484|AH10159|AH0028[67]", line):
             continue  # there are as many clients as the server takes at once, which is meant so
         if guest and answered and guest.reason.match(match.group(2)) and int(answered.group(1)) == guest.status:
             ended[guest.status] += 1
