@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * script.c — a filter that does what its configuration says, line by line: for tests that need a
  * guest of a certain behaviour and not a program of its own for each.
- * model: reactor
  *
  * A line begins with the place where it is done: '!' when the instance is made, '>' in
  * handle_request, '<' in handle_response. Then a command and its words; the last word takes the

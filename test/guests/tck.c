@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tck.c — the guest of the conformance run: one case for each test of the public http-wasm kit.
- * model: reactor
  *
  * Written against the text of the interface; the names of the tests, of the header that chooses one
  * and of those that tell the result are the kit's, so that its own runner could talk to this guest.

@@ -39,7 +39,7 @@ def read(path, mode="r"):
 def with_hello(guest):
     """What the examples name: plugins, and a directory for the store."""
     def setup(server):
-        for name in ("hello", "ratelimit"):
+        for name in ("hello", "rate_limit"):
             server.write("plugins/%s.wasm" % name, read(guest(name), "rb"))
         server.write("plugins/policy.wasm", read(guest("tck"), "rb"))
         server.make_private("store")

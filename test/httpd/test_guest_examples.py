@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The filters of conf/guest, in each language: built as its README says, and used."""
+"""The guests of conf/guest, in each language: built as its README says, and used."""
 import base64
 import hashlib
 import hmac
+import html
 import json
 import os
 import re
 import subprocess
 import time
+import urllib.parse
 
 import pytest
 
@@ -16,7 +18,7 @@ from echo_backend import EchoBackend
 from filter_script import location
 
 FOLDER = os.path.join(env.TOP, "conf/guest")
-GUESTS = ["rewrite_headers", "ab_redirect", "access_token", "html_notice"]
+GUESTS = ["rewrite_headers", "ab_redirect", "access_token", "html_notice", "rate_limit", "form"]
 KEY = "a key of some length, so that it is longer than one block of the hash: 0123456789"
 RULES = "> X-Set: one\n> -X-Gone\n< X-Frame-Options: DENY\n< -X-Backend"
 
@@ -60,6 +62,19 @@ def httpd(request, make_httpd, built, backend):
         config.append('<WasmServePlugin %s>\nWasmServeModule "%s/%s_%s.wasm"\nWasmServeConfig %s\n'
                       "WasmServeGrant clock log\nWasmServeReuse 100\n</WasmServePlugin>" % (
                           name, out, request.param, name, words))
+    for name, directives in (
+            ("rate_limit", ["WasmServeConfig '3 600'", "WasmServeGrant kv"]),
+            ("poor", ["WasmServeConfig '3 600'", "WasmServeGrant log"]),
+            ("form", ["WasmServeGrant log random dir:messages:/messages:rw"]),
+            ("lost", ["WasmServeGrant log random"])):
+        file = {"poor": "rate_limit", "lost": "form"}.get(name, name)
+        config.append('<WasmServePlugin %s>\nWasmServeModule "%s/%s_%s.wasm"\n%s\n</WasmServePlugin>' % (
+            name, out, request.param, file, "\n".join(directives)))
+    config += [location("/limited", "WasmServeFilter rate_limit"),
+               location("/closed", "WasmServeFilter poor"),
+               location("/opened", "WasmServeFilter poor", "WasmServeOnError open"),
+               location("/form", "WasmServeHandler form"),
+               location("/lost", "WasmServeHandler lost")]
     config += [location("/rewrite_headers", "WasmServeFilter rewrite_headers"),
                "WasmServeFilter ab_redirect",
                location("/token", "WasmServeFilter access_token"),
@@ -71,6 +86,9 @@ def httpd(request, make_httpd, built, backend):
     def setup(h):
         h.write("rules", RULES)
         h.write("key", KEY)
+        h.make_private("messages")
+        for name in ("limited", "closed", "opened"):
+            h.write("docroot/" + name, "a file\n")
 
     server = make_httpd(config="\n".join(config), modules=["proxy_http"], setup=setup)
     server.expect_log("AH01630: client denied", optional=True)
@@ -149,6 +167,56 @@ def test_a_notice_on_every_page(httpd):
     assert httpd.get("/notice/text").body == b"</body>\n"
 
 
+def test_a_rate_limit(httpd):
+    answers = [httpd.get("/limited") for _ in range(5)]
+    assert [answer.status for answer in answers] == [200, 200, 200, 429, 429]
+    assert [answer.get("X-RateLimit-Remaining") for answer in answers] == ["2", "1", "0", None, None]
+    assert answers[3].get("Retry-After") == "601" and answers[3].body == b"too many requests\n"
+
+
+def test_a_rate_limit_without_its_store(httpd):
+    """What it means is WasmServeOnError's to say."""
+    httpd.expect_log(r"plugin poor@\w{12}: the store answered 8")
+    httpd.expect_log(r"plugin poor@\w{12}: ", optional=True)  # and what a panic says, in Go and Rust
+    httpd.expect_log(r"plugin poor \(sha256:\w{12}\): .*; (answered 500|going on without it)")
+    assert httpd.get("/closed").status == 500
+    assert httpd.get("/opened").body == b"a file\n"
+
+
+def send_form(httpd, path, body, kind="application/x-www-form-urlencoded"):
+    return httpd.request("POST", path, [("Content-Type", kind)], body)
+
+
+def test_a_form(httpd):
+    page = httpd.get("/form")
+    assert page.status == 200 and b'<textarea name="message"></textarea>' in page.body
+    sent = [("Anna & <b>Bo</b>", 'She said "no\\yes"\r\nand left'), ("M\u00fcller", "100% +1")]
+    for name, message in sent:
+        answer = send_form(httpd, "/form", urllib.parse.urlencode({"message": message, "name": name}).encode())
+        assert answer.status == 200
+        assert html.unescape(re.search(r"Thank you, (.*)!", answer.body.decode()).group(1)).endswith(name)
+        assert b"<b>" not in answer.body
+    with open(httpd.path("messages/messages.jsonl"), encoding="utf-8") as file:
+        assert [json.loads(line) for line in file] == [{"name": name, "message": message} for name, message in sent]
+
+
+def test_a_form_that_is_none(httpd):
+    answer = send_form(httpd, "/form", b"name=%22%3E%3Cscript%3E&message=")
+    assert answer.status == 422 and b'value="&' in answer.body and b"<script>" not in answer.body
+    assert send_form(httpd, "/form", b"name=a&message=" + b"x" * 17000).status == 413
+    assert send_form(httpd, "/form", b"{}", "application/json").status == 415
+    answer = httpd.request("PUT", "/form", body=b"")
+    assert (answer.status, answer.get("Allow")) == (405, "GET, HEAD, POST")
+    # Cut off, and what is no hex digit: neither may read beyond, or be lost without a word.
+    assert send_form(httpd, "/form", b"name=%&message=%4").status in (200, 422)
+
+
+def test_a_form_that_cannot_be_kept(httpd):
+    httpd.expect_log(r"plugin lost@\w{12}: .*messages.jsonl")
+    answer = send_form(httpd, "/lost", b"name=a&message=b")
+    assert answer.status == 500 and b"could not be kept" in answer.body and b">b</textarea>" in answer.body
+
+
 def test_the_readme_names_what_is_there():
     with open(os.path.join(FOLDER, "README.md"), encoding="utf-8") as text:
         readme = text.read()
@@ -166,7 +234,8 @@ def test_the_readmes_configuration_loads(make_httpd, built):
 
     def setup(h):
         h.write("conf/token.key", KEY)
-        for name in ("c_access_token.wasm", "c_html_notice.wasm"):
+        h.make_private("messages")
+        for name in re.findall(r"WasmServeModule plugins/(\S+)", example):
             with open(os.path.join(out, name), "rb") as module:
                 h.write("plugins/" + name, module.read())
     code, output = make_httpd(config=example, setup=setup, start=False).configtest()

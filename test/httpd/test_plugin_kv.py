@@ -27,14 +27,15 @@ def location(path, *lines):
 def config(guest):
     return "\n".join([
         "WasmServeTimeout 20s",
-        section("limited", guest("ratelimit"), "WasmServeGrant kv:64K env:LIMIT=%d env:WINDOW_MS=600000" % LIMIT),
-        section("short", guest("ratelimit"), "WasmServeGrant kv:64K env:LIMIT=1 env:WINDOW_MS=700"),
+        section("limited", guest("rate_limit"), "WasmServeGrant kv:64K", "WasmServeConfig '%d 600'" % LIMIT),
+        section("short", guest("rate_limit"), "WasmServeGrant kv:64K", "WasmServeConfig '1 0.7'"),
         section("store", guest("kvcalls"), "WasmServeGrant kv clock"),
         section("other", guest("kvcalls"), "WasmServeGrant kv:1M clock"),
         section("small", guest("kvcalls"), "WasmServeGrant kv:64K"),
         section("poor", guest("kvcalls"), "WasmServeGrant log"),
         *[location("/" + name, "WasmServeHandler " + name)
-          for name in ("limited", "short", "store", "other", "small", "poor")],
+          for name in ("store", "other", "small", "poor")],
+        *[location("/" + name, "WasmServeFilter " + name) for name in ("limited", "short")],
         location("/status", "SetHandler wasmserve-status"),
         "<VirtualHost *:${port}>\nServerName localhost\n</VirtualHost>",
         "<VirtualHost *:${port}>\nServerName vhost.test\n%s</VirtualHost>"
@@ -49,7 +50,11 @@ TUNING = {"prefork": "StartServers 6\nMinSpareServers 6\nMaxSpareServers 12\nSer
 
 @pytest.fixture
 def server(make_httpd, config):
-    made = make_httpd(config=config, mpm_config=TUNING.get(
+    def setup(h):
+        for name in ("limited", "short"):
+            h.write("docroot/" + name, "a file\n")
+
+    made = make_httpd(config=config, setup=setup, mpm_config=TUNING.get(
         os.environ.get("MPM", "event"),
         "StartServers 3\nServerLimit 16\nThreadsPerChild 4\nThreadLimit 4\nMinSpareThreads 12\nMaxSpareThreads 24\n"
         "MaxRequestWorkers 64"))
