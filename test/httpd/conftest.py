@@ -5,6 +5,7 @@ import os
 import pytest
 
 import env
+from echo_backend import EchoBackend
 
 
 def pytest_report_header():
@@ -13,3 +14,10 @@ def pytest_report_header():
 
 
 make_httpd = pytest.fixture(scope="module", name="make_httpd")(env.maker)
+
+
+@pytest.fixture(scope="module")
+def backend():
+    """A server to stand behind this one (echo_backend.py); a module that wants another defines its own."""
+    with EchoBackend() as server:
+        yield server

@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-from echo_backend import EchoBackend
 from filter_script import Scripts, directory, location
 
 BOTH = ["1.1", "2"]
@@ -20,12 +19,6 @@ def user(name, password="password"):
 
 def send(httpd, protocol, *args, **keywords):
     return (httpd.h2_request if protocol == "2" else httpd.request)(*args, **keywords)
-
-
-@pytest.fixture(scope="module")
-def backend():
-    with EchoBackend() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

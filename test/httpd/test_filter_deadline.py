@@ -5,7 +5,6 @@ import threading
 
 import pytest
 
-from echo_backend import EchoBackend
 from filter_script import Scripts, location
 
 OVER = r"plugin %s \(sha256:\w{12}\): deadline exceeded.*; answered 504$"
@@ -13,12 +12,6 @@ OVER = r"plugin %s \(sha256:\w{12}\): deadline exceeded.*; answered 504$"
 BOTH = ["! features 2", "> burn 400", "< burn 400"]
 PREFORK = os.environ.get("MPM") == "prefork"
 CLOCK = "WasmServeGrant log clock"
-
-
-@pytest.fixture(scope="module")
-def backend():
-    with EchoBackend() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import pytest
 
 import env
 import plugin_wat
-from echo_backend import EchoBackend
 from filter_script import location
 
 # name → parameters, result; as src/host/httpwasm/httpwasm_functions.def has them.
@@ -244,12 +243,6 @@ CASES["both_loops"] = Hostile(guest(request="(loop $l (br_if $l (i32.lt_u (local
 def section(name, *lines):
     return "<WasmServePlugin %s>\nWasmServeModule said/%s.wasm\nWasmServeGrant log\nWasmServeConfig 0123456789\n%s\n" \
            "</WasmServePlugin>\n" % (name, name, "\n".join(lines))
-
-
-@pytest.fixture(scope="module")
-def backend():
-    with EchoBackend() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import threading
 import pytest
 
 import plugin_wat
-from echo_backend import EchoBackend
 from filter_script import Scripts, directory, location
 
 # One child, so that who served before can serve again.
@@ -29,12 +28,6 @@ WORKS = """(module (memory (export "memory") 1)
         (loop $l (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 5000))))
         (i64.const 1))
     (func (export "handle_response") (param i32 i32)))"""
-
-
-@pytest.fixture(scope="module")
-def backend():
-    with EchoBackend() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

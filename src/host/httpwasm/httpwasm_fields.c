@@ -43,10 +43,11 @@ static bool line_of(const httpwasm *state, exchange_fields kind, size_t index, e
     return x->field(x->baton, kind, index, name, value);
 }
 
-/* A name as the guest passes it. */
+/* A name as the guest passes it; an empty one if it passes none that can be. */
 static wasm_status take_name(const httpwasm_call *call, uint32_t at, uint32_t length,
                              exchange_text *name)
 {
+    *name = (exchange_text){.bytes = "", .length = 0};
     if (length == 0)
         return httpwasm_refuse(call, "the name of the header is empty");
     return httpwasm_take(call, at, length, name);

@@ -261,6 +261,19 @@ static bool key_fits(size_t length)
     return length >= 1 && length <= KV_KEY_MAX;
 }
 
+/* Enters the place of a key and finds its entry there, 0 if there is none. Whoever gets anything
+ * but OK has not entered. */
+static exchange_kv_status seek(place *p, kv_store *store, const void *key, size_t key_length,
+                               uint64_t now, uint32_t *entry)
+{
+    if (!key_fits(key_length))
+        return EXCHANGE_KV_SIZE;
+    if (!enter(p, store, key, key_length, now))
+        return EXCHANGE_KV_BUSY;
+    *entry = find(p);
+    return EXCHANGE_KV_OK;
+}
+
 static void touch(const place *p, uint32_t entry)
 {
     use_end(p->shard, p->blocks, entry);
@@ -270,16 +283,15 @@ static void touch(const place *p, uint32_t entry)
 exchange_kv_status kv_store_get(kv_store *store, const void *key, size_t key_length, void *value,
                                 size_t size, size_t *length, uint64_t *revision, uint64_t now)
 {
+    exchange_kv_status status;
     const entry_head *head;
     uint32_t entry;
     kv_cursor c;
     place p;
 
-    if (!key_fits(key_length))
-        return EXCHANGE_KV_SIZE;
-    if (!enter(&p, store, key, key_length, now))
-        return EXCHANGE_KV_BUSY;
-    entry = find(&p);
+    status = seek(&p, store, key, key_length, now, &entry);
+    if (status != EXCHANGE_KV_OK)
+        return status;
     if (entry == 0)
         return leave(&p, EXCHANGE_KV_MISSING);
     head = &p.blocks[entry].first.head;
@@ -334,15 +346,16 @@ exchange_kv_status kv_store_set(kv_store *store, const void *key, size_t key_len
                                 const void *value, size_t length, uint64_t ttl, uint64_t expected,
                                 uint64_t now)
 {
+    exchange_kv_status status;
     uint64_t revision;
     uint32_t old;
     place p;
 
-    if (!key_fits(key_length) || length > KV_VALUE_MAX)
+    if (length > KV_VALUE_MAX)
         return EXCHANGE_KV_SIZE;
-    if (!enter(&p, store, key, key_length, now))
-        return EXCHANGE_KV_BUSY;
-    old = find(&p);
+    status = seek(&p, store, key, key_length, now, &old);
+    if (status != EXCHANGE_KV_OK)
+        return status;
     revision = old != 0 ? atomic_load(&p.blocks[old].first.head.revision) : 0;
     if (expected != KV_ANY && expected != revision)
         return leave(&p, EXCHANGE_KV_CHANGED);
@@ -352,14 +365,13 @@ exchange_kv_status kv_store_set(kv_store *store, const void *key, size_t key_len
 exchange_kv_status kv_store_delete(kv_store *store, const void *key, size_t key_length,
                                    uint64_t expected, uint64_t now)
 {
+    exchange_kv_status status;
     uint32_t entry;
     place p;
 
-    if (!key_fits(key_length))
-        return EXCHANGE_KV_SIZE;
-    if (!enter(&p, store, key, key_length, now))
-        return EXCHANGE_KV_BUSY;
-    entry = find(&p);
+    status = seek(&p, store, key, key_length, now, &entry);
+    if (status != EXCHANGE_KV_OK)
+        return status;
     if (entry == 0)
         return leave(&p, EXCHANGE_KV_MISSING);
     if (expected != KV_ANY && expected != atomic_load(&p.blocks[entry].first.head.revision))
@@ -399,11 +411,9 @@ exchange_kv_status kv_store_add(kv_store *store, const void *key, size_t key_len
     uint32_t entry;
     place p;
 
-    if (!key_fits(key_length))
-        return EXCHANGE_KV_SIZE;
-    if (!enter(&p, store, key, key_length, now))
-        return EXCHANGE_KV_BUSY;
-    entry = find(&p);
+    status = seek(&p, store, key, key_length, now, &entry);
+    if (status != EXCHANGE_KV_OK)
+        return status;
     if (entry != 0)
         return leave(&p, add_to(&p, entry, delta, sum));
     number = htole64((uint64_t)delta);
