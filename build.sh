@@ -654,8 +654,9 @@ usage: ./build.sh [COMMAND]
   (none)                    build the module and the tool into $BUILD_DIR (default: build)
   demo [PORT]               build, start a private httpd on 127.0.0.1:PORT (8080) and print what to look at
   test [RING…]              every test, or the rings named: layering unit without spec regress fuzz tool
-                            sanitize httpd httpd-asan demo browser
-  bench [NAME…]             the benchmarks, against the peers that are installed
+                            sanitize httpd httpd-asan demo browser; and httpd-tsan, if it is named
+  bench [NAME…]             the benchmarks, against the peers that are installed: delivery pack plugin engine; and
+                            soak, if it is named: 100,000 hostile requests, and what they leave behind
   install                   module, tool and configuration, where apxs says
   deps [--print] [GROUP…]   install (or only list) packages: build demo test browser lint bench install
   lint                      clang-format, clang-tidy and cppcheck over the sources

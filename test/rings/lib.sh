@@ -37,16 +37,17 @@ run_program() {
     rm -f "$said"
 }
 
-# run_pytest LABEL FOLDER — a folder of pytest tests, a line for each under LABEL.
+# run_pytest LABEL PATH… — pytest's tests in a folder or in files, a line for each under LABEL.
 run_pytest() {
-    local label=$1 folder=$2 xml=$BUILD_DIR/test/$1.xml status
-    if [ ! -d "$folder" ]; then
-        skip "$label: there is no $folder in this checkout"
+    local label=$1 xml=$BUILD_DIR/test/$1.xml status
+    shift
+    if [ ! -e "$1" ]; then
+        skip "$label: there is no $1 in this checkout"
         return
     fi
     rm -f "$xml"
     "$PYTHON" -m pytest -q -ra --tb=short -p no:cacheprovider --rootdir=. --junitxml="$xml" ${PYTEST_ARGS:-} \
-        "$folder"
+        "$@"
     status=$?
     if [ -s "$xml" ]; then
         "$PYTHON" test/rings/junit.py "$label" "$xml"
@@ -55,16 +56,20 @@ run_pytest() {
     [ "$status" -le 1 ] || not_ok "$label: pytest ended with status $status"
 }
 
-# sanitized_build — from here on BUILD_DIR is the build with AddressSanitizer and UBSan beside the plain one. The
-# guests and what npm brings are the same for both and are made once.
+# sanitized_build [KIND] — from here on BUILD_DIR is the build with AddressSanitizer and UBSan (or with "thread") beside
+# the plain one. The guests and what npm brings are the same for all and are made once.
 sanitized_build() {
-    local plain=$BUILD_DIR
-    export SANITIZE=address,undefined BUILD_DIR=$BUILD_DIR-asan
-    local shared
+    local plain=$BUILD_DIR shared
+    export SANITIZE=${1:-address,undefined}
+    if [ "$SANITIZE" = thread ]; then
+        export BUILD_DIR=$plain-tsan
+    else
+        export BUILD_DIR=$plain-asan
+    fi
     mkdir -p "$BUILD_DIR/test"
     for shared in guests npm; do
         mkdir -p "$plain/$shared"
         [ -e "$BUILD_DIR/$shared" ] || ln -s "$plain/$shared" "$BUILD_DIR/$shared"
     done
-    ./build.sh || not_ok "asan build: ./build.sh failed"
+    ./build.sh || not_ok "build with $SANITIZE: ./build.sh failed"
 }
