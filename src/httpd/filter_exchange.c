@@ -539,7 +539,7 @@ static void put_status(request_rec *r, int status)
 {
     r->status = status;
     r->status_line = ap_get_status_line(status);
-    if (atoi(r->status_line) != status) {
+    if (strtol(r->status_line, NULL, 10) != status) {
         r->status_line = apr_psprintf(r->pool, "%d Status", status);
     }
 }
