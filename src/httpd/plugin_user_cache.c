@@ -126,7 +126,7 @@ static bool evict(const struct entry *keep)
         struct entry *e = &entries[i];
         size_t share;
 
-        if (e->state == EMPTY || e->state == PREPARING || e == keep) {
+        if (e == keep || e->state == EMPTY || e->state == PREPARING) {
             continue;
         }
         share = share_of(e->file.owner);

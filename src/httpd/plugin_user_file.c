@@ -34,7 +34,7 @@ static void plain(const char *text, char *to, size_t size)
 {
     size_t i = 0;
 
-    for (; text[i] != '\0' && i < size - 1; i++) {
+    for (; i < size - 1 && text[i] != '\0'; i++) {
         to[i] = text[i] >= 0x20 && text[i] <= 0x7e ? text[i] : '?';
     }
     to[i] = '\0';

@@ -243,9 +243,9 @@ static bool sandbox_open(sandbox *s, plugin_candidate *c, const plugin_trial *tr
 
     *s = (sandbox){.given = {.bits = GRANT_LOG | GRANT_CLOCK | GRANT_RANDOM | GRANT_KV,
                              .dirs = trial->dirs,
-                             .dir_count = trial->dir_count},
-                   .env = calloc(REQUEST + trial->env_count, sizeof *s->env),
-                   .answer = calloc(1, sizeof *s->answer)};
+                             .dir_count = trial->dir_count}};
+    s->env = calloc(REQUEST + trial->env_count, sizeof *s->env);
+    s->answer = calloc(1, sizeof *s->answer);
     s->world = (exchange){.baton = s->answer,
                           .read_body = read_nothing,
                           .write_output = take_output,

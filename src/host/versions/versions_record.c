@@ -76,7 +76,7 @@ void versions_make_label(const char *text, char label[VERSIONS_LABEL_SIZE])
     size_t length = 0;
     bool says = false;
 
-    for (; text[length] != '\0' && length < VERSIONS_LABEL_SIZE - 1; length++) {
+    for (; length < VERSIONS_LABEL_SIZE - 1 && text[length] != '\0'; length++) {
         bool plain = is_alnum(text[length]) || strchr("._+-", text[length]) != NULL;
 
         label[length] = plain ? text[length] : '_';
