@@ -66,7 +66,7 @@ DEPS_demo="apache2-bin clang lld wasi-libc libclang-rt-@-dev-wasm32 golang-go cu
 DEPS_lint="clang libclang-rt-@-dev clang-format clang-tidy cppcheck"
 DEPS_browser="chromium chromium-driver firefox-esr python3-selenium"
 DEPS_test="binutils brotli zstd gzip nginx-light libnginx-mod-http-brotli-static python3 python3-pytest nghttp2-client wrk wabt clang-format libclang-rt-@-dev libc++-@-dev-wasm32 libc++abi-@-dev-wasm32 rustc libstd-rust-dev-wasm32"
-DEPS_bench="brotli zstd gzip python3 wrk nghttp2-client nginx-light libnginx-mod-http-brotli-static apache2-utils python3-pytest wabt"
+DEPS_bench="brotli zstd gzip python3 wrk nghttp2-client nginx-light libnginx-mod-http-brotli-static apache2-utils python3-pytest wabt nodejs binaryen"
 DEPS_install="apache2"
 DEPS_SERVICES="apache2 nginx-light"
 DEPS_GROUPS_ALL=(build demo test browser lint)
@@ -655,8 +655,9 @@ usage: ./build.sh [COMMAND]
   demo [PORT]               build, start a private httpd on 127.0.0.1:PORT (8080) and print what to look at
   test [RING…]              every test, or the rings named: layering unit without spec regress fuzz tool
                             sanitize httpd httpd-asan demo browser; and httpd-tsan, if it is named
-  bench [NAME…]             the benchmarks, against the peers that are installed: delivery pack plugin engine; and
-                            soak, if it is named: 100,000 hostile requests, and what they leave behind
+  bench [NAME…]             the benchmarks, against the peers that are installed: delivery pack plugin engine; and, if
+                            they are named, soak: 100,000 hostile requests, and what they leave behind;
+                            differential [SECONDS]: random modules in the engine's tiers and in node's
   install                   module, tool and configuration, where apxs says
   deps [--print] [GROUP…]   install (or only list) packages: build demo test browser lint bench install
   lint                      clang-format, clang-tidy and cppcheck over the sources
