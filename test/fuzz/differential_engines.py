@@ -99,16 +99,16 @@ class Engine:
         self.process = None
         return "died: %s: %s" % (how, " ".join(said)[:300])
 
-    def send(self, command, module, numbers=(0, 0, 0)):
+    def send(self, command, module, numbers=(0, 0, 0, 0)):
         if not self.process:
             self.start()
         try:
-            self.process.stdin.write(("%s %d %d %d %d\n" % (command, *numbers, len(module))).encode() + module)
+            self.process.stdin.write(("%s %d %d %d %d %d\n" % (command, *numbers, len(module))).encode() + module)
             self.process.stdin.flush()
         except BrokenPipeError:
             pass # line() says so
 
-    def ask(self, command, module, numbers=(0, 0, 0)):
+    def ask(self, command, module, numbers=(0, 0, 0, 0)):
         self.send(command, module, numbers)
         return self.line()
 
@@ -172,9 +172,19 @@ def differ(answers):
             return first, name
         if (ours[5] == "-") != (theirs[5] == "-") or ours[5] != "-":
             return first, name
-    tiers = names[1:]
+    return differ_in_tiers(answers, names[1:])
+
+
+def differ_in_tiers(answers, tiers):
+    """The same for our tiers alone, which are to stop at the same instruction when fuel ends. Of other limits each has
+    its own."""
+    words = {name: answers[name].split(" ") for name in tiers}
     for name in tiers[1:]:
-        if digests(answers[name])[1] != digests(answers[tiers[0]])[1]:
+        one, other = words[tiers[0]], words[name]
+        if one[0] == other[0] == "ran" and not {one[5], other[5]} <= {"-", "FUEL"}:
+            continue
+        if one[0] != other[0] or one[0] == "died:" or one[0] == "ran" and digests(answers[name])[1] != \
+                digests(answers[tiers[0]])[1]:
             return tiers[0], name
     return None
 

@@ -8,6 +8,9 @@ How:     make(seed) is a module of some functions. A body is made by choosing, a
          instructions that a function runs is kept below COST_MAX. Most addresses and divisors are bent to what does
          not trap. NaNs whose bits the specification leaves open are made 0 before their bits can be seen, those in
          vectors (differential_vectors.py) as soon as they can come to be.
+         What node's engine may not have, and the compiler leaves to the interpreter in part, is in modules for our tiers
+         alone, `beyond`: several memories, one of them with 64-bit addresses, wide arithmetic, exceptions, references
+         to functions that are called.
          Functions with vectors in their type are not exported: JavaScript cannot call them.
          Each step draws from a source of its own, that its place gives: (function, step, step within its block, …).
          So a module can be made again of some of its steps, `kept`, and they stay what they are as far
@@ -115,7 +118,7 @@ class Body:
         self.code = bytearray()
         self.stack = []
         self.labels = [Label(0, results, results, 1)]
-        self.cost = 0
+        self.cost = self.tries = 0
         self.dead = False
 
     # ---- small pieces
@@ -576,6 +579,93 @@ class Body:
             self.emit(0x10, leb(TYPES.index(kind)))
             self.stack.pop()
 
+    # ---- beyond
+
+    def step_memories(self):
+        """A load, store, fill or copy in a memory that is not the first; the third has 64-bit addresses."""
+        memory = self.random.choice((1, 2))
+        address = I64 if memory == 2 else I32
+        kind = self.random.choice(self.module.kinds)
+        memarg = leb(0x40) + leb(memory) + leb(
+            self.random.choice((0, 0, 1, 100, 32767)) if self.random.random() < 0.98 else 65535 << self.random.randrange(16))
+
+        def place(bound):
+            self.source(address)
+            if self.random.random() < 0.98:
+                self.emit(0x41 if address == I32 else 0x42, sleb(bound), 0x71 if address == I32 else 0x83)
+
+        how = self.random.randrange(6)
+        if how < 2:
+            place(0x7FFF)
+            self.emit(self.random.choice(vectors.LOADS if kind == V128 else LOADS[kind]), memarg)
+            self.stack[-1] = kind
+        elif how < 4:
+            place(0x7FFF)
+            self.source(kind)
+            if kind in EQ:
+                self.settle_nan()
+            self.emit(vectors.STORE if kind == V128 else self.random.choice(STORES[kind]), memarg)
+            self.take(2)
+        elif how == 4:
+            place(0xFFF)
+            self.source(I32)
+            place(0xFF)
+            self.emit(0xFC, leb(11), memory)
+            self.take(3)
+        else:
+            self.emit(0x3F, memory)
+            self.stack.append(address)
+
+    def step_wide(self):
+        how = self.random.randrange(4)
+        operands = [I64] * (4 if how < 2 else 2)
+        self.bring(operands)
+        self.emit(0xFC, leb(19 + how))
+        self.take(len(operands))
+        self.stack += [I64, I64]
+
+    def step_throw(self):
+        """Mostly where somebody catches."""
+        if self.tries == 0 and self.random.random() < 0.95:
+            return
+        self.bring([I32])
+        self.emit(0x08, 0)
+        self.dead = True
+
+    def step_try(self, depth):
+        """block (result i32) … try_table, which catches and branches there, or nothing was thrown."""
+        self.emit(0x02, I32)
+        self.labels.append(Label(len(self.stack), [I32], [I32], self.labels[-1].cost))
+        how = self.random.choice((b"\1\0\0\0", b"\1\0\0\0", b"\0"))
+        self.emit(0x1F, 0x40, how)
+        self.labels.append(Label(len(self.stack), [], [], self.labels[-1].cost))
+        self.tries += 1
+        self.steps(self.random.randrange(1, 10), depth + 2)
+        if not self.dead and self.random.random() < 0.3:
+            self.step_throw()
+        self.tries -= 1
+        self.finish_block()
+        self.labels.pop()
+        self.emit(0x0B)
+        self.source(I32)
+        self.finish_block()
+        self.labels.pop()
+        self.emit(0x0B)
+
+    def step_call_ref(self):
+        made = self.module.made
+        factor = self.labels[-1].cost
+        callees = [i for i, callee in enumerate(made) if self.cost + callee.cost * factor < COST_MAX]
+        if callees:
+            index = self.random.choice(callees)
+            callee = made[index]
+            self.bring(callee.params)
+            self.emit(0xD2, leb(self.module.first + index), 0x14,
+                      leb(self.module.type_of(callee.params, callee.results)))
+            self.cost += callee.cost * factor
+            self.take(len(callee.params))
+            self.stack += callee.results
+
     def step_branch(self):
         """br_if, br_table, br or return; to a loop only where it counts (see step_block)."""
         depth = self.random.randrange(len(self.labels))
@@ -688,6 +778,10 @@ class Body:
                    (self.step_truncate, 2), (self.step_load, 5), (self.step_store, 5), (self.step_drop, 2),
                    (self.step_memory, 1), (self.step_table, 1), (self.step_call, 3), (self.step_branch, 5),
                    (self.step_host, 1)]
+        if self.module.beyond:
+            choices += [(self.step_memories, 6), (self.step_wide, 4), (self.step_throw, 1), (self.step_call_ref, 2)]
+            if depth < 5:
+                choices.append((lambda: self.step_try(depth), 3))
         if self.module.vectors:
             choices += [(self.step_vector, 40), (self.step_shuffle, 4), (self.step_lane, 8)]
         if depth < 5:
@@ -723,10 +817,11 @@ class Body:
 
 
 class Module:
-    def __init__(self, seed, bulk, parameters, with_vectors, tail, kept=None, exported=None):
+    def __init__(self, seed, bulk, parameters, with_vectors, tail, beyond, kept=None, exported=None):
         self.seed, self.random = seed, random.Random(seed)
         self.kept, self.exported, self.places = kept, exported, []
         self.bulk, self.parameters, self.vectors, self.tail = bulk, parameters, with_vectors, tail
+        self.beyond = beyond
         self.first = self.random.choice((0, 0, len(TYPES))) # functions are imported: the host's, one for each type
         self.kinds = TYPES + (V128,) * with_vectors
         self.globals = [TYPES[i % 4] for i in range(GLOBALS)] + [V128] * 2 * with_vectors
@@ -772,11 +867,15 @@ class Module:
         self.begin((-4,))
         elements = b"\1\0\x41\0\x0b" + vec([leb(self.first + i % self.count) for i in range(TABLE)])
         data = bytes(some(256) for _ in range(300))
+        throws = self.type_of([I32], []) if self.beyond else None
         imports = [vec_name(b"fuzzing-support") + vec_name(b"log-" + name) + b"\0" + leb(self.type_of([kind], []))
                    for kind, name in zip(TYPES, (b"i32", b"i64", b"f32", b"f64"))][:self.first]
         out = b"\0asm\1\0\0\0" + section(1, vec(self.types))
         out += (section(2, vec(imports)) if imports else b"") + section(3, vec(functions))
-        out += section(4, b"\1\x70\0" + leb(TABLE)) + section(5, b"\1\1" + leb(PAGES) + leb(PAGES + 2))
+        memories = [b"\1" + leb(PAGES) + leb(PAGES + 2)] + [b"\1\1\1", b"\5\1\1"] * self.beyond
+        out += section(4, b"\1\x70\0" + leb(TABLE)) + section(5, vec(memories))
+        if self.beyond:
+            out += section(13, vec([b"\0" + leb(throws)]))
         out += section(6, vec([bytes([kind, 1]) + constants[kind] for kind in self.globals]))
         out += section(7, vec(exports)) + section(9, elements)
         if self.bulk:
@@ -788,9 +887,9 @@ class Module:
         return out + section(11, vec(segments))
 
 
-def make(seed, parameters=True, with_vectors=False, tail=False, kept=None, exported=None):
+def make(seed, parameters=True, with_vectors=False, tail=False, beyond=False, kept=None, exported=None):
     """(a module's bytes, the places of its steps). Every other one uses bulk memory and references; without
-    `parameters` no block has any; with `tail` there are tail calls. `kept`: only the steps at these places are taken; `exported`: only these functions
+    `parameters` no block has any; with `tail` there are tail calls; `beyond`: see above. `kept`: only the steps at these places are taken; `exported`: only these functions
     are."""
-    module = Module(seed, seed % 4 < 2, parameters, with_vectors, tail, kept, exported)
+    module = Module(seed, seed % 4 < 2, parameters, with_vectors, tail, beyond, kept, exported)
     return module.make(), module.places

@@ -3,13 +3,13 @@
  *                      happened.
  *
  * usage:   differential_run ENGINE [WITHOUT…]   ENGINE as for `wasmserve run --engine`; WITHOUT:
- *          names of features that modules are not given
+ *          names of features that modules are not given which are asked to be valid
  * How:     A server on standard input and output, so that a campaign pays for a process once. Of
  *          these requests the first line is text, the module's LENGTH bytes follow it:
  *
- *              run SEED LIVES ROUNDS LENGTH     → ran DIGEST FINE CALLS TRAPS LIMIT
- *              show SEED LIVES ROUNDS LENGTH    → the transcript, and a line with a dot
- *              valid 0 0 0 LENGTH               → valid, or: refused STATUS REPORT
+ *              run SEED LIVES ROUNDS FUEL LENGTH     → ran DIGEST FINE CALLS TRAPS LIMIT
+ *              show SEED LIVES ROUNDS FUEL LENGTH    → the transcript, and a line with a dot
+ *              valid 0 0 0 0 LENGTH                  → valid, or: refused STATUS REPORT
  *
  *          A life is an instance of its own; in each of its rounds every exported function is
  *          called once, with arguments that follow from the seed, the life, the round and its
@@ -21,12 +21,14 @@
  *              log TYPE:HEXBITS                 an imported function was called
  *              = TYPE:HEXBITS…                  what an instantiation or a call came to …
  *              = trap KIND                      … or this
+ *              = exception                      … or this
  *              = limit NAME                     … or this
  *              global NAME TYPE:HEXBITS         after each round
  *              memory NAME BYTES HASH           at the end of a life
  *
  *          FINE also covers what the other engine cannot tell: which trap it was exactly, where,
- *          and the fuel that is left. Every NaN is "nan", since the specification leaves its bits
+ *          the fuel that is left (FUEL is a life's; 0: it is not counted), memories that are not
+ *          exported. Every NaN is "nan", since the specification leaves its bits
  *          open. A limit ends the transcript: limits are an engine's own affair.
  * Memory:  one module and one store at a time.
  * Threads: one.
@@ -38,7 +40,7 @@
 
 #include "engine.h"
 
-enum { VALUES_MAX = 64, MODULE_MAX = 64 << 20, FUEL = 200000000, MEMORIES = 8 };
+enum { VALUES_MAX = 64, MODULE_MAX = 64 << 20, MEMORIES = 8 };
 
 static bool showing; /* the transcript is wanted */
 static bool limited; /* the transcript is at its end */
@@ -168,7 +170,7 @@ static void put_failure(const wasm_store *store, wasm_status status)
     wasm_frame frames[4];
     const size_t count = wasm_store_backtrace(store, frames, sizeof frames / sizeof frames[0]);
 
-    limited = wasm_status_class(status) != WASM_CLASS_TRAP;
+    limited = wasm_status_class(status) != WASM_CLASS_TRAP && status != WASM_E_EXCEPTION;
     limit_name = limited ? wasm_status_name(status) : limit_name;
     traps++;
     note_text(limited ? "limit" : coarse(status));
@@ -226,13 +228,15 @@ static void refill(wasm_store *store, wasm_instance *instance)
         wasm_call(store, found.of.func, NULL, NULL);
 }
 
-/* Whether the other side's language can call a function: it has no vectors. */
+/* Whether the other side's language can call a function, which has no vectors, with what arguments
+ * there are, of references null. */
 static bool callable(const wasm_functype *type)
 {
     if (type->param_count > VALUES_MAX || type->result_count > VALUES_MAX)
         return false;
     for (uint32_t i = 0; i < type->param_count; i++)
-        if (type->params[i] == WASM_V128)
+        if (type->params[i] == WASM_V128 ||
+            (WASM_IS_REF(type->params[i]) && !(type->params[i] & WASM_NULLABLE)))
             return false;
     for (uint32_t i = 0; i < type->result_count; i++)
         if (type->results[i] == WASM_V128)
@@ -284,21 +288,30 @@ static void put_globals(wasm_instance *instance, const wasm_module *module)
     }
 }
 
+static uint32_t hash_of(const uint8_t *base, uint64_t length)
+{
+    uint32_t word, hash = 0;
+
+    for (uint64_t at = 0; at + sizeof word <= length; at += sizeof word) {
+        memcpy(&word, base + at, sizeof word);
+        hash = mixed(hash, word);
+    }
+    return hash;
+}
+
 static void put_memories(wasm_instance *instance, const wasm_module *module)
 {
     wasm_extern_desc desc;
-    uint32_t word, hash;
+    uint32_t hash;
     uint64_t length;
     uint8_t *base;
 
+    for (uint32_t i = 0; wasm_memory_view(instance, i, &base, &length); i++)
+        fine = mixed(fine, hash_of(base, length));
     for (uint32_t i = 0; wasm_module_export(module, i, &desc); i++) {
         if (desc.kind != WASM_EXTERN_MEMORY || !wasm_memory_view(instance, 0, &base, &length))
             continue;
-        hash = 0;
-        for (uint64_t at = 0; at + sizeof word <= length; at += sizeof word) {
-            memcpy(&word, base + at, sizeof word);
-            hash = mixed(hash, word);
-        }
+        hash = hash_of(base, length);
         note(hash);
         put_name("memory", &desc);
         if (showing)
@@ -359,7 +372,7 @@ static void put_refused(const wasm_report *report)
     printf("refused %s %s\n", wasm_status_name(report->status), text);
 }
 
-static void run(const wasm_module *module, const wasm_limits *base, uint32_t seed, uint32_t lives,
+static void run(const wasm_module *module, const wasm_limits *limits, uint32_t seed, uint32_t lives,
                 uint32_t rounds)
 {
     digest = fine = 0;
@@ -367,13 +380,8 @@ static void run(const wasm_module *module, const wasm_limits *base, uint32_t see
     limited = false;
     limit_name = "-";
     for (uint32_t life = 0; life < lives && !limited; life++) {
-        wasm_limits limits = *base;
-        wasm_store *store;
+        wasm_store *store = wasm_store_new(limits, NULL);
 
-        /* Every other one is metered: both kinds of a poll. */
-        if ((seed + life) % 2)
-            limits.fuel = FUEL;
-        store = wasm_store_new(&limits, NULL);
         if (!store)
             abort();
         live(store, module, seed, life, rounds);
@@ -413,18 +421,24 @@ static bool parse_without(const char *text, wasm_load_options *options)
 static void answer(const char *command, const uint32_t *numbers, const uint8_t *bytes,
                    size_t length, const wasm_load_options *options, const wasm_limits *limits)
 {
+    const bool checking = strcmp(command, "valid") == 0;
+    wasm_load_options all = *options;
+    wasm_limits metered = *limits;
     wasm_module *module = NULL;
     wasm_report report;
 
+    all.features = WASM_FEATURES_SUPPORTED;
+    if (numbers[3] > 0)
+        metered.fuel = numbers[3];
     showing = strcmp(command, "show") == 0;
-    if (wasm_module_load(bytes, length, options, &module, &report) != WASM_OK) {
+    if (wasm_module_load(bytes, length, checking ? options : &all, &module, &report) != WASM_OK) {
         put_refused(&report);
         if (showing)
             puts(".");
-    } else if (strcmp(command, "valid") == 0) {
+    } else if (checking) {
         puts("valid");
     } else {
-        run(module, limits, numbers[0], numbers[1], numbers[2]);
+        run(module, &metered, numbers[0], numbers[1], numbers[2]);
     }
     wasm_module_free(module);
     fflush(stdout);
@@ -439,7 +453,7 @@ int main(int argc, char **argv)
     wasm_module *module = NULL;
     wasm_report report;
     char line[128], command[16], text[512];
-    uint32_t numbers[3];
+    uint32_t numbers[4];
     size_t length;
 
     if (argc < 2 || !parse_engine(argv[1], &options, &compile)) {
@@ -470,8 +484,8 @@ int main(int argc, char **argv)
     while (fgets(line, sizeof line, stdin)) {
         uint8_t *bytes;
 
-        if (sscanf(line, "%15s %" SCNu32 " %" SCNu32 " %" SCNu32 " %zu", command, &numbers[0],
-                   &numbers[1], &numbers[2], &length) != 5 ||
+        if (sscanf(line, "%15s %" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu32 " %zu", command,
+                   &numbers[0], &numbers[1], &numbers[2], &numbers[3], &length) != 6 ||
             length > MODULE_MAX) {
             fprintf(stderr, "no request: %s", line);
             return 64;

@@ -13,9 +13,9 @@ import differential_mutants
 class Steps:
     """The generator's steps. `options` are those of differential_module.make()."""
 
-    def __init__(self, seed, parameters, vectors, tail, then=lambda module: module):
-        self.seed, self.options, self.then = seed, (parameters, vectors, tail), then
-        self.exported = None
+    def __init__(self, seed, parameters, vectors, tail, beyond=False, then=lambda module: module):
+        self.seed, self.options, self.then = seed, (parameters, vectors, tail, beyond), then
+        self.exported, self.tiers_alone = None, beyond
         self.choices = [place for place in differential_module.make(seed, *self.options)[1] if place[0] >= 0]
 
     def make(self, kept=None):
@@ -23,7 +23,7 @@ class Steps:
         return self.then(differential_module.make(self.seed, *self.options, kept, self.exported)[0])
 
     def __str__(self):
-        return "seed %d of differential_module.py, parameters %s, vectors %s, tail calls %s" % (self.seed, *self.options)
+        return "seed %d of differential_module.py, parameters %s, vectors %s, tail calls %s, beyond %s" % (self.seed, *self.options)
 
 
 class Bytes:
@@ -31,7 +31,6 @@ class Bytes:
 
     def __init__(self, data, make_of, text):
         self.data, self.make_of, self.text = data, make_of, text
-        self.exported = None
         self.choices = [(at, data[at:at + 8]) for at in range(0, len(data), 8)]
 
     def make(self, kept=None):
