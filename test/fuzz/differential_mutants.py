@@ -13,6 +13,7 @@ from differential_module import leb, sleb
 ONLY_OURS = (
     (r"needs a WebAssembly feature", "a feature that V8 has and this engine has another form of, or that it was told not "
      "to have"),
+    (r"^refused REF_TYPE .* is no reference type", "V8 lets a segment without elements have any type"),
     (r"^refused ATOMIC_ALIGNMENT", "V8 lets atomic accesses be less aligned than the specification wants"),
 )
 # Of what is refused only by V8: its message.

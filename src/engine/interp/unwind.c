@@ -210,7 +210,7 @@ wasm_status interp_catch(wasm_store *store, interp_place *at, bool own)
         }
         if (!to_caller(at, body))
             return WASM_E_EXCEPTION;
-        TRY(store_poll(store, 1));
+        TRY(store_poll(store, 0)); /* to enter the frame was paid for, and it is left once */
     }
 }
 
