@@ -21,47 +21,14 @@ import random
 import struct
 
 import differential_vectors as vectors
-from differential_vectors import V128
+from differential_beyond import Beyond
+from differential_format import (COST_MAX, EQ, F32, F64, I32, I64, LOADS, STORES, TYPES, V128, Label, leb, section, sleb,
+                                 vec, vec_name)
 
-I32, I64, F32, F64 = 0x7F, 0x7E, 0x7D, 0x7C
 FUNCREF = 0x70
-TYPES = (I32, I64, F32, F64)
-COST_MAX = 100000
 PAGES = 2
 GLOBALS = 8
 TABLE = 16
-
-
-def leb(value):
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def sleb(value):
-    out = bytearray()
-    while True:
-        byte = value & 0x7F
-        value >>= 7
-        if value == 0 and not byte & 0x40 or value == -1 and byte & 0x40:
-            out.append(byte)
-            return bytes(out)
-        out.append(byte | 0x80)
-
-
-def vec(items):
-    return leb(len(items)) + b"".join(items)
-
-
-def vec_name(name):
-    return leb(len(name)) + name
-
-
-def section(number, content):
-    return bytes([number]) + leb(len(content)) + content
 
 
 # code → (operands, result), of what neither traps nor shows the bits of a float.
@@ -86,27 +53,16 @@ for kind, codes in MAKERS.items():
     convert = [code for code in codes if PLAIN[code][0] != (kind,) * len(PLAIN[code][0]) and not 0x45 <= code <= 0x66]
     codes += convert * (len(codes) // len(convert))
 DIVIDE = {I32: (0x6D, 0x6E, 0x6F, 0x70), I64: (0x7F, 0x80, 0x81, 0x82)}
-LOADS = {I32: (0x28, 0x2C, 0x2D, 0x2E, 0x2F), I64: (0x29, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35), F32: (0x2A,),
-         F64: (0x2B,)}
-STORES = {I32: (0x36, 0x3A, 0x3B), I64: (0x37, 0x3C, 0x3D, 0x3E), F32: (0x38,), F64: (0x39,)}
 TRUNCATE = {F32: ((0xA8, I32), (0xA9, I32), (0xAE, I64), (0xAF, I64)),
             F64: ((0xAA, I32), (0xAB, I32), (0xB0, I64), (0xB1, I64))}
 SATURATE = {F32: ((0, I32), (1, I32), (4, I64), (5, I64)), F64: ((2, I32), (3, I32), (6, I64), (7, I64))}
-EQ = {F32: 0x5B, F64: 0x61}
 INTS = (0, 1, 2, 7, 8, 31, 32, 63, 64, 127, 128, 255, 256, 32767, 65535, 65536, 2147483647, 2147483648, 4294967295,
         4294967296, 1 << 62, (1 << 63) - 1)
 FLOATS = (0.0, -0.0, 0.5, 1.0, -1.0, 1.5, -2.5, 1e10, -1e10, 2147483648.0, 4294967296.0, 9.3e18, 1e-40, 3e38,
           float("inf"), float("-inf"))
 
 
-class Label:
-    """A block that is open. `brings` is what a branch to it carries."""
-
-    def __init__(self, height, results, brings, cost):
-        self.height, self.results, self.brings, self.cost = height, results, brings, cost
-
-
-class Body:
+class Body(Beyond):
     def __init__(self, module, place, params, results):
         self.module, self.random, self.place = module, module.random, place
         self.params, self.results = params, results
@@ -578,93 +534,6 @@ class Body:
                 self.settle_nan()
             self.emit(0x10, leb(TYPES.index(kind)))
             self.stack.pop()
-
-    # ---- beyond
-
-    def step_memories(self):
-        """A load, store, fill or copy in a memory that is not the first; the third has 64-bit addresses."""
-        memory = self.random.choice((1, 2))
-        address = I64 if memory == 2 else I32
-        kind = self.random.choice(self.module.kinds)
-        memarg = leb(0x40) + leb(memory) + leb(
-            self.random.choice((0, 0, 1, 100, 32767)) if self.random.random() < 0.98 else 65535 << self.random.randrange(16))
-
-        def place(bound):
-            self.source(address)
-            if self.random.random() < 0.98:
-                self.emit(0x41 if address == I32 else 0x42, sleb(bound), 0x71 if address == I32 else 0x83)
-
-        how = self.random.randrange(6)
-        if how < 2:
-            place(0x7FFF)
-            self.emit(self.random.choice(vectors.LOADS if kind == V128 else LOADS[kind]), memarg)
-            self.stack[-1] = kind
-        elif how < 4:
-            place(0x7FFF)
-            self.source(kind)
-            if kind in EQ:
-                self.settle_nan()
-            self.emit(vectors.STORE if kind == V128 else self.random.choice(STORES[kind]), memarg)
-            self.take(2)
-        elif how == 4:
-            place(0xFFF)
-            self.source(I32)
-            place(0xFF)
-            self.emit(0xFC, leb(11), memory)
-            self.take(3)
-        else:
-            self.emit(0x3F, memory)
-            self.stack.append(address)
-
-    def step_wide(self):
-        how = self.random.randrange(4)
-        operands = [I64] * (4 if how < 2 else 2)
-        self.bring(operands)
-        self.emit(0xFC, leb(19 + how))
-        self.take(len(operands))
-        self.stack += [I64, I64]
-
-    def step_throw(self):
-        """Mostly where somebody catches."""
-        if self.tries == 0 and self.random.random() < 0.95:
-            return
-        self.bring([I32])
-        self.emit(0x08, 0)
-        self.dead = True
-
-    def step_try(self, depth):
-        """block (result i32) … try_table, which catches and branches there, or nothing was thrown."""
-        self.emit(0x02, I32)
-        self.labels.append(Label(len(self.stack), [I32], [I32], self.labels[-1].cost))
-        how = self.random.choice((b"\1\0\0\0", b"\1\0\0\0", b"\0"))
-        self.emit(0x1F, 0x40, how)
-        self.labels.append(Label(len(self.stack), [], [], self.labels[-1].cost))
-        self.tries += 1
-        self.steps(self.random.randrange(1, 10), depth + 2)
-        if not self.dead and self.random.random() < 0.3:
-            self.step_throw()
-        self.tries -= 1
-        self.finish_block()
-        self.labels.pop()
-        self.emit(0x0B)
-        self.source(I32)
-        self.finish_block()
-        self.labels.pop()
-        self.emit(0x0B)
-
-    def step_call_ref(self):
-        made = self.module.made
-        factor = self.labels[-1].cost
-        callees = [i for i, callee in enumerate(made) if self.cost + callee.cost * factor < COST_MAX]
-        if callees:
-            index = self.random.choice(callees)
-            callee = made[index]
-            self.bring(callee.params)
-            self.emit(0xD2, leb(self.module.first + index), 0x14,
-                      leb(self.module.type_of(callee.params, callee.results)))
-            self.cost += callee.cost * factor
-            self.take(len(callee.params))
-            self.stack += callee.results
 
     def step_branch(self):
         """br_if, br_table, br or return; to a loop only where it counts (see step_block)."""

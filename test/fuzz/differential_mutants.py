@@ -7,7 +7,7 @@ How:     edits() draws some changes of a module: of bytes, of bits, of runs of b
 """
 import re
 
-from differential_module import leb, sleb
+from differential_format import leb, sleb
 
 # Of what is refused only by ours: this engine's report, and why that is no mistake.
 ONLY_OURS = (

@@ -6,16 +6,7 @@ How:     OPERATIONS maps what an instruction is written as, its prefix included,
          of the shape of the specification's own, in the order of the codes.
          Relaxed instructions are not among them: engines may differ.
 """
-I32, I64, F32, F64, V128 = 0x7F, 0x7E, 0x7D, 0x7C, 0x7B
-
-
-def leb(value):
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+from differential_format import F32, F64, I32, I64, V128, leb
 
 
 def code(number):
