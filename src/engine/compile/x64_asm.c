@@ -271,9 +271,9 @@ void x64_table_entry(x64_asm *a, uint32_t label, uint32_t table)
     refer(a, label, 0, table);
 }
 
-void x64_lea_label(x64_asm *a, unsigned reg, uint32_t label)
+void x64_rip(x64_asm *a, x64_code code, unsigned reg, uint32_t label)
 {
-    head(a, X64(00, 0, 8D) | X64_W, reg, 0, 0, false);
+    head(a, code, reg, 0, 0, false);
     modrm(a, 0, reg, RBP); /* rip */
     refer(a, label, 4, UINT32_MAX);
 }

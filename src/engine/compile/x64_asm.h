@@ -117,8 +117,8 @@ void x64_jump(x64_asm *a, uint32_t label);
 void x64_jcc(x64_asm *a, enum x64_cc cc, uint32_t label);
 /* The four bytes of a jump table that begins at `table`. */
 void x64_table_entry(x64_asm *a, uint32_t label, uint32_t table);
-/* lea reg, [rip + label] */
-void x64_lea_label(x64_asm *a, unsigned reg, uint32_t label);
+/* code reg, [rip + label]; no immediate may follow. */
+void x64_rip(x64_asm *a, x64_code code, unsigned reg, uint32_t label);
 void x64_call(x64_asm *a, code_reloc_kind kind, uint32_t index);
 void x64_jump_stub(x64_asm *a, code_stub stub);
 void x64_align(x64_asm *a, uint32_t alignment); /* with long nops */

@@ -286,10 +286,11 @@ static void emit_br_table(x64_emitter *e)
     }
     x64_cold *table = x64_cold_new(e, emit_table);
     table->imm = list;
+    table->data = true;
     x64_rr(&e->a, X64(00, 0, 81), 7, index);
     x64_imm32(&e->a, count);
     x64_jcc(&e->a, CC_AE, e->blocks[targets[count]]);
-    x64_lea_label(&e->a, X64_SCRATCH, table->label);
+    x64_rip(&e->a, X64(00, 0, 8D) | X64_W, X64_SCRATCH, table->label);
     x64_rm(&e->a, X64(00, 0, 63) | X64_W, temp, (x64_mem){X64_SCRATCH, (uint8_t)index, 2, 0});
     x64_rr(&e->a, X64(00, 0, 03) | X64_W, X64_SCRATCH, temp);
     x64_rr(&e->a, X64(00, 0, FF), 4, X64_SCRATCH);
@@ -507,7 +508,7 @@ static void body(x64_emitter *e)
     }
     e->i = NULL;
     for (x64_cold *c = e->cold; c && !e->a.failed; c = c->next) {
-        if (c->emit != emit_table)
+        if (!c->data)
             x64_bind(&e->a, c->label);
         c->emit(e, c);
     }
@@ -524,6 +525,7 @@ static void assemble(x64_emitter *e, code_buffer *out, const x64_asm *before)
     e->cold = NULL;
     e->cold_tail = &e->cold;
     e->trap = NULL;
+    e->constant_count = 0;
     e->next_move = 0;
     e->i = NULL;
     body(e);

@@ -57,19 +57,51 @@ typedef enum x64_class {
     CLASS_COPYSIGN,
     CLASS_CROSS, /* movd, movq and conversions between the kinds of registers */
     CLASS_CONVERT_U64,
-    CLASS_TRUNC, /* extra: TRUNC_* */
-    CLASS_VBINARY,
+    CLASS_TRUNC,   /* extra: TRUNC_* */
+    CLASS_VBINARY, /* from here on: vectors */
     CLASS_VUNARY,
     CLASS_VNOT,
     CLASS_VSELECT,
+    CLASS_VCOMPARE, /* extra: VCOMPARE_*, or VCOMPARE_EQUAL's opcode */
+    CLASS_VNEG,
+    CLASS_VABS_64,
+    CLASS_VSIGN,   /* of floats */
+    CLASS_VMINMAX, /* of floats; extra: 1: max */
     CLASS_VSPLAT,
-    CLASS_VEXTRACT,
+    CLASS_VEXTRACT, /* extra: bytes to extend the sign of, or 0 */
+    CLASS_VREPLACE,
     CLASS_VSHIFT,
-    CLASS_VANY
+    CLASS_VSHIFT_BYTES, /* extra: VSHIFT_* */
+    CLASS_VSHIFT_SIGNED_64,
+    CLASS_VANY,
+    CLASS_VALL,
+    CLASS_VBITMASK, /* extra: 1: words become bytes before */
+    CLASS_VSWIZZLE,
+    CLASS_VSHUFFLE,
+    CLASS_VEXTEND_HIGH,
+    CLASS_VPRODUCT,  /* extra: bytes of the narrow lanes, and VWIDEN_* */
+    CLASS_VPAIRWISE, /* the same */
+    CLASS_VQ15,
+    CLASS_VMUL_64,
+    CLASS_VPOPCNT,
+    CLASS_VMADD, /* extra: 1: of the negated product */
+    CLASS_VDOT,
+    CLASS_VCONVERT_U32,
+    CLASS_VCONVERT_LOW_U32,
+    CLASS_VTRUNC,
+    CLASS_VTRUNC_U,
+    CLASS_VTRUNC_ZERO,
+    CLASS_VTRUNC_ZERO_U,
+    CLASS_VLOAD_SPLAT, /* extra: bytes */
+    CLASS_VLOAD_LANE,
+    CLASS_VSTORE_LANE
 } x64_class;
 
 enum { DIVIDE_SIGNED = 1, DIVIDE_REMAINDER = 2 };
 enum { TRUNC_UNSIGNED = 1, TRUNC_64 = 2, TRUNC_SATURATES = 4 };
+enum { VCOMPARE_NOT = 0x80 /* beside the opcode that compares with the first operand, or 0 */ };
+enum { VSHIFT_LEFT, VSHIFT_UNSIGNED, VSHIFT_SIGNED };
+enum { VWIDEN_BYTES = 15, VWIDEN_HIGH = 16, VWIDEN_UNSIGNED = 32 };
 enum {
     COMMUTES = 1,
     WIDE = 2,
@@ -152,6 +184,7 @@ extern const alloc_target x64_alloc;
 /* ---- emission ---------------------------------------------------------------------------------
  */
 
+enum { X64_CONSTANTS = 8 };
 typedef struct x64_cold x64_cold;
 typedef struct x64_emitter {
     ir_func *f;
@@ -160,7 +193,9 @@ typedef struct x64_emitter {
     uint32_t features;
     uint32_t *blocks; /* labels */
     x64_cold *cold, **cold_tail;
-    x64_cold *trap; /* the newest of a trap */
+    x64_cold *trap;                     /* the newest of a trap */
+    x64_cold *constants[X64_CONSTANTS]; /* the newest of vectors, in a ring */
+    uint32_t constant_count;
     uint32_t spill; /* bytes of the spill area, a multiple of 16 */
     uint32_t frame; /* below rbp, all of it */
     uint32_t next_move;
@@ -178,10 +213,12 @@ struct x64_cold {
     x64_cold *next;
     uint32_t label, back;
     uint32_t at;  /* offset in the Wasm file */
-    uint64_t imm; /* status, cost */
+    uint64_t imm; /* status, cost; the lower half of a constant */
+    uint64_t high;
     uint8_t reg, reg2;
     uint8_t op_extra;
     bool wide;
+    bool data; /* aligned, and binds its label itself */
 };
 
 /* A new piece of cold code, its label made. Never NULL (out of memory: e->a.failed, and a dummy).
@@ -201,7 +238,20 @@ void x64_real_const(x64_emitter *e, unsigned xmm, uint64_t bits, bool wide);
 void x64_emit_integer(x64_emitter *e, const x64_row *row);
 void x64_emit_real(x64_emitter *e, const x64_row *row);
 void x64_emit_vector(x64_emitter *e, const x64_row *row);
+void x64_emit_vector_number(x64_emitter *e, const x64_row *row);
 void x64_vector_const(x64_emitter *e, unsigned xmm, uint64_t low, uint64_t high);
+/* What the files about vectors share: out = a op b, in as many instructions as it takes, where out
+ * may be neither the scratch register nor, without AVX, b; the same if op commutes, where out may
+ * be b; a copy; a shift in place; a shuffle of dwords. */
+void x64_v3(x64_emitter *e, x64_code code, unsigned out, unsigned a, unsigned b);
+void x64_v3_commutes(x64_emitter *e, x64_code code, unsigned out, unsigned a, unsigned b);
+void x64_vcopy(x64_emitter *e, unsigned out, unsigned a);
+void x64_vshift(x64_emitter *e, x64_code code, unsigned reg, unsigned by);
+void x64_pshufd(x64_emitter *e, unsigned out, unsigned a, unsigned lanes);
+static inline unsigned x64_temp(const x64_emitter *e) /* the vector asked for */
+{
+    return e->in[e->s.in_count].index & 31;
+}
 void x64_emit_call(x64_emitter *e);
 void x64_emit_return(x64_emitter *e);
 void x64_stubs(code_buffer *out);

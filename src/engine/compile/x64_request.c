@@ -119,6 +119,44 @@ static void request_call(const ir_func *f, const ir_instr *i, alloc_request *r)
         add(f, r, ir_list_items(f, i->extra)[n], ALLOC_USE_FIXED, integer_arguments[n + 1]);
 }
 
+static void late(alloc_request *r, x64_operand o)
+{
+    if (o.kind == X64_IN)
+        r->in[o.in].late = true;
+}
+
+static void constrain_vector(const x64_row *row, const x64_shape *s, alloc_request *r)
+{
+    switch (row->cls) {
+    case CLASS_VBINARY:
+    case CLASS_VREPLACE:
+    case CLASS_VLOAD_LANE:
+    case CLASS_VSHIFT:
+        if (!(x64_features() & X64_AVX))
+            r->same = s->a.in;
+        break;
+    case CLASS_VSELECT: /* b is read again behind the first write */
+        r->same = s->a.in;
+        late(r, s->b);
+        late(r, s->c);
+        break;
+    case CLASS_VMINMAX: late(r, s->a); break;
+    case CLASS_VSHIFT_BYTES:
+    case CLASS_VSHIFT_SIGNED_64:
+    case CLASS_VSHUFFLE:
+    case CLASS_VMUL_64:
+    case CLASS_VPOPCNT:
+    case CLASS_VDOT:
+        r->vector_temps = 1;
+        late(r, s->a);
+        late(r, s->b);
+        late(r, s->c);
+        break;
+    case CLASS_VTRUNC_U: r->vector_temps = 1; break;
+    default: break;
+    }
+}
+
 /* What the class wants beyond registers for its operands and its value. */
 static void constrain(const x64_row *row, const x64_shape *s, alloc_request *r)
 {
@@ -161,18 +199,15 @@ static void constrain(const x64_row *row, const x64_shape *s, alloc_request *r)
         if (!(features & X64_AVX))
             r->same = s->a.in;
         break;
-    case CLASS_VBINARY:
-    case CLASS_VSHIFT:
-        if (!(features & X64_AVX))
-            r->same = s->a.in;
-        break;
-    case CLASS_VSELECT:
     case CLASS_FMINMAX: r->same = s->a.in; break;
     case CLASS_COPYSIGN:
         r->in[s->a.in].late = true;
         r->vector_temps = 1;
         break;
-    default: break;
+    default:
+        if (row->cls >= CLASS_VBINARY)
+            constrain_vector(row, s, r);
+        break;
     }
 }
 

@@ -144,95 +144,7 @@ const x64_row x64_rows[OP_COUNT] = {
     TRUNC(I64, 1, U, TRUNC_64 | TRUNC_UNSIGNED),
 
     /* Vectors. */
-    ONE(V128_CONST, CLASS_CONST, 0, 0, 0),
-    ONE(V128_LOAD, CLASS_LOAD, X64(00, 0F, 10), 0, 0),
-    ONE(V128_STORE, CLASS_STORE, X64(00, 0F, 11), 0, 0),
-    ONE(V128_AND, CLASS_VBINARY, X64(66, 0F, DB), 0, 0),
-    ONE(V128_OR, CLASS_VBINARY, X64(66, 0F, EB), 0, 0),
-    ONE(V128_XOR, CLASS_VBINARY, X64(66, 0F, EF), 0, 0),
-    ONE(I8X16_ADD, CLASS_VBINARY, X64(66, 0F, FC), 0, 0),
-    ONE(I8X16_SUB, CLASS_VBINARY, X64(66, 0F, F8), 0, 0),
-    ONE(I16X8_ADD, CLASS_VBINARY, X64(66, 0F, FD), 0, 0),
-    ONE(I16X8_SUB, CLASS_VBINARY, X64(66, 0F, F9), 0, 0),
-    ONE(I16X8_MUL, CLASS_VBINARY, X64(66, 0F, D5), 0, 0),
-    ONE(I32X4_ADD, CLASS_VBINARY, X64(66, 0F, FE), 0, 0),
-    ONE(I32X4_SUB, CLASS_VBINARY, X64(66, 0F, FA), 0, 0),
-    ONE(I32X4_MUL, CLASS_VBINARY, X64(66, 0F38, 40), 0, 0),
-    ONE(I64X2_ADD, CLASS_VBINARY, X64(66, 0F, D4), 0, 0),
-    ONE(I64X2_SUB, CLASS_VBINARY, X64(66, 0F, FB), 0, 0),
-    ONE(I8X16_EQ, CLASS_VBINARY, X64(66, 0F, 74), 0, 0),
-    ONE(I16X8_EQ, CLASS_VBINARY, X64(66, 0F, 75), 0, 0),
-    ONE(I32X4_EQ, CLASS_VBINARY, X64(66, 0F, 76), 0, 0),
-    ONE(I64X2_EQ, CLASS_VBINARY, X64(66, 0F38, 29), 0, 0),
-    ONE(I8X16_GT_S, CLASS_VBINARY, X64(66, 0F, 64), 0, 0),
-    ONE(I16X8_GT_S, CLASS_VBINARY, X64(66, 0F, 65), 0, 0),
-    ONE(I32X4_GT_S, CLASS_VBINARY, X64(66, 0F, 66), 0, 0),
-    ONE(I64X2_GT_S, CLASS_VBINARY, X64(66, 0F38, 37), 0, 0),
-    ONE(I8X16_MIN_S, CLASS_VBINARY, X64(66, 0F38, 38), 0, 0),
-    ONE(I8X16_MIN_U, CLASS_VBINARY, X64(66, 0F, DA), 0, 0),
-    ONE(I8X16_MAX_S, CLASS_VBINARY, X64(66, 0F38, 3C), 0, 0),
-    ONE(I8X16_MAX_U, CLASS_VBINARY, X64(66, 0F, DE), 0, 0),
-    ONE(I16X8_MIN_S, CLASS_VBINARY, X64(66, 0F, EA), 0, 0),
-    ONE(I16X8_MIN_U, CLASS_VBINARY, X64(66, 0F38, 3A), 0, 0),
-    ONE(I16X8_MAX_S, CLASS_VBINARY, X64(66, 0F, EE), 0, 0),
-    ONE(I16X8_MAX_U, CLASS_VBINARY, X64(66, 0F38, 3E), 0, 0),
-    ONE(I32X4_MIN_S, CLASS_VBINARY, X64(66, 0F38, 39), 0, 0),
-    ONE(I32X4_MIN_U, CLASS_VBINARY, X64(66, 0F38, 3B), 0, 0),
-    ONE(I32X4_MAX_S, CLASS_VBINARY, X64(66, 0F38, 3D), 0, 0),
-    ONE(I32X4_MAX_U, CLASS_VBINARY, X64(66, 0F38, 3F), 0, 0),
-    ONE(V128_ANDNOT, CLASS_VBINARY, X64(66, 0F, DF), 0, SWAPS),
-    ONE(I8X16_LT_S, CLASS_VBINARY, X64(66, 0F, 64), 0, SWAPS),
-    ONE(I16X8_LT_S, CLASS_VBINARY, X64(66, 0F, 65), 0, SWAPS),
-    ONE(I32X4_LT_S, CLASS_VBINARY, X64(66, 0F, 66), 0, SWAPS),
-    ONE(I64X2_LT_S, CLASS_VBINARY, X64(66, 0F38, 37), 0, SWAPS),
-    ONE(F32X4_ADD, CLASS_VBINARY, X64(00, 0F, 58), 0, 0),
-    ONE(F32X4_SUB, CLASS_VBINARY, X64(00, 0F, 5C), 0, 0),
-    ONE(F32X4_MUL, CLASS_VBINARY, X64(00, 0F, 59), 0, 0),
-    ONE(F32X4_DIV, CLASS_VBINARY, X64(00, 0F, 5E), 0, 0),
-    ONE(F32X4_PMIN, CLASS_VBINARY, X64(00, 0F, 5D), 0, SWAPS),
-    ONE(F32X4_PMAX, CLASS_VBINARY, X64(00, 0F, 5F), 0, SWAPS),
-    ONE(F32X4_EQ, CLASS_VBINARY, X64(00, 0F, C2), 0, TAIL),
-    ONE(F32X4_NE, CLASS_VBINARY, X64(00, 0F, C2), 4, TAIL),
-    ONE(F32X4_LT, CLASS_VBINARY, X64(00, 0F, C2), 1, TAIL),
-    ONE(F32X4_LE, CLASS_VBINARY, X64(00, 0F, C2), 2, TAIL),
-    ONE(F32X4_GT, CLASS_VBINARY, X64(00, 0F, C2), 1, TAIL | SWAPS),
-    ONE(F32X4_GE, CLASS_VBINARY, X64(00, 0F, C2), 2, TAIL | SWAPS),
-    ONE(F32X4_SQRT, CLASS_VUNARY, X64(00, 0F, 51), 0, 0),
-    ONE(F64X2_ADD, CLASS_VBINARY, X64(66, 0F, 58), 0, 0),
-    ONE(F64X2_SUB, CLASS_VBINARY, X64(66, 0F, 5C), 0, 0),
-    ONE(F64X2_MUL, CLASS_VBINARY, X64(66, 0F, 59), 0, 0),
-    ONE(F64X2_DIV, CLASS_VBINARY, X64(66, 0F, 5E), 0, 0),
-    ONE(F64X2_PMIN, CLASS_VBINARY, X64(66, 0F, 5D), 0, SWAPS),
-    ONE(F64X2_PMAX, CLASS_VBINARY, X64(66, 0F, 5F), 0, SWAPS),
-    ONE(F64X2_EQ, CLASS_VBINARY, X64(66, 0F, C2), 0, TAIL),
-    ONE(F64X2_NE, CLASS_VBINARY, X64(66, 0F, C2), 4, TAIL),
-    ONE(F64X2_LT, CLASS_VBINARY, X64(66, 0F, C2), 1, TAIL),
-    ONE(F64X2_LE, CLASS_VBINARY, X64(66, 0F, C2), 2, TAIL),
-    ONE(F64X2_GT, CLASS_VBINARY, X64(66, 0F, C2), 1, TAIL | SWAPS),
-    ONE(F64X2_GE, CLASS_VBINARY, X64(66, 0F, C2), 2, TAIL | SWAPS),
-    ONE(F64X2_SQRT, CLASS_VUNARY, X64(66, 0F, 51), 0, 0),
-    ONE(I8X16_ABS, CLASS_VUNARY, X64(66, 0F38, 1C), 0, 0),
-    ONE(I16X8_ABS, CLASS_VUNARY, X64(66, 0F38, 1D), 0, 0),
-    ONE(I32X4_ABS, CLASS_VUNARY, X64(66, 0F38, 1E), 0, 0),
-    ONE(I16X8_SHL, CLASS_VSHIFT, X64(66, 0F, F1), 15, 0),
-    ONE(I16X8_SHR_U, CLASS_VSHIFT, X64(66, 0F, D1), 15, 0),
-    ONE(I16X8_SHR_S, CLASS_VSHIFT, X64(66, 0F, E1), 15, 0),
-    ONE(I32X4_SHL, CLASS_VSHIFT, X64(66, 0F, F2), 31, 0),
-    ONE(I32X4_SHR_U, CLASS_VSHIFT, X64(66, 0F, D2), 31, 0),
-    ONE(I32X4_SHR_S, CLASS_VSHIFT, X64(66, 0F, E2), 31, 0),
-    ONE(I64X2_SHL, CLASS_VSHIFT, X64(66, 0F, F3), 63, 0),
-    ONE(I64X2_SHR_U, CLASS_VSHIFT, X64(66, 0F, D3), 63, 0),
-    ONE(V128_NOT, CLASS_VNOT, 0, 0, 0),
-    ONE(V128_BITSELECT, CLASS_VSELECT, 0, 0, 0),
-    ONE(V128_ANY_TRUE, CLASS_VANY, 0, 0, 0),
-    ONE(I32X4_SPLAT, CLASS_VSPLAT, X64(66, 0F, 6E), 0, 0), /* extra: of pshufd */
-    ONE(I64X2_SPLAT, CLASS_VSPLAT, X64(66, 0F, 6E) | X64_W, 0x44, 0),
-    ONE(F32X4_SPLAT, CLASS_VSPLAT, 0, 0, 0),
-    ONE(F64X2_SPLAT, CLASS_VSPLAT, 0, 0x44, 0),
-    ONE(I32X4_EXTRACT_LANE, CLASS_VEXTRACT, X64(66, 0F3A, 16), 0, 0),
-    ONE(I64X2_EXTRACT_LANE, CLASS_VEXTRACT, X64(66, 0F3A, 16) | X64_W, 0, 0),
-    ONE(F32X4_EXTRACT_LANE, CLASS_VEXTRACT, 0, 0, 0),
-    ONE(F64X2_EXTRACT_LANE, CLASS_VEXTRACT, 0, 0, 0),
+#include "x64_vector.def"
 };
 /* clang-format on */
 
@@ -332,7 +244,7 @@ static void take_access(x64_shape *s, ir_ref ref)
         }
         return;
     }
-    ir_ref base = i->arg[x64_class_of(i->op) == CLASS_STORE ? 2 : 1];
+    ir_ref base = i->arg[i->arg[2] ? 2 : 1]; /* the last of the operands */
     const ir_instr *address = &s->f->instrs[i->arg[0]];
     s->mem.base = take_base(s, base);
     s->mem.offset = i->imm;
@@ -432,6 +344,36 @@ static void take_two(x64_shape *s, const ir_instr *i, const x64_row *row, bool r
     s->b = real ? take_rm(s, b) : take_rmi(s, b);
 }
 
+static void take_vectors(x64_shape *s, ir_ref ref, const x64_row *row)
+{
+    const ir_instr *i = &s->f->instrs[ref];
+    bool swaps = row->flags & SWAPS;
+    switch (row->cls) {
+    case CLASS_VLOAD_SPLAT: take_access(s, ref); return;
+    case CLASS_VLOAD_LANE:
+        take_access(s, ref);
+        s->a = take(s, i->arg[1]);
+        return;
+    case CLASS_VSTORE_LANE:
+        take_access(s, ref);
+        s->b = take(s, i->arg[1]);
+        return;
+    case CLASS_VSHIFT:
+    case CLASS_VSHIFT_BYTES:
+    case CLASS_VSHIFT_SIGNED_64:
+        s->a = take(s, i->arg[0]);
+        s->b = take_imm(s, i->arg[1]);
+        return;
+    default:
+        s->a = take(s, i->arg[swaps]);
+        if (i->arg[1])
+            s->b = take(s, i->arg[!swaps]);
+        if (i->arg[2])
+            s->c = take(s, i->arg[2]);
+        return;
+    }
+}
+
 static bool is_address_add(const ir_func *f, const ir_instr *i)
 {
     const ir_instr *b = &f->instrs[i->arg[1]];
@@ -478,16 +420,6 @@ void x64_shape_of(const ir_func *f, ir_ref ref, uint32_t *absorbed, x64_shape *s
         s->a = take(s, i->arg[0]);
         s->b = take_imm(s, i->arg[1]);
         return;
-    case CLASS_VBINARY:
-        s->a = take(s, i->arg[row->flags & SWAPS ? 1 : 0]);
-        s->b = take(s, i->arg[row->flags & SWAPS ? 0 : 1]);
-        return;
-    case CLASS_VSELECT:
-        s->a = take(s, i->arg[0]);
-        s->b = take(s, i->arg[1]);
-        s->c = take(s, i->arg[2]);
-        return;
-    case CLASS_VSHIFT:
     case CLASS_DIVIDE:
     case CLASS_FMINMAX:
     case CLASS_COPYSIGN:
@@ -516,13 +448,11 @@ void x64_shape_of(const ir_func *f, ir_ref ref, uint32_t *absorbed, x64_shape *s
     case CLASS_FSIGN:
     case CLASS_CROSS:
     case CLASS_CONVERT_U64:
-    case CLASS_VUNARY:
-    case CLASS_VNOT:
-    case CLASS_VSPLAT:
-    case CLASS_VEXTRACT:
-    case CLASS_VANY:
     case CLASS_TRUNC: s->a = take(s, i->arg[0]); return;
-    default: return;
+    default:
+        if (row && row->cls >= CLASS_VBINARY)
+            take_vectors(s, ref, row);
+        return;
     }
 }
 
