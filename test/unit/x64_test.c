@@ -252,7 +252,7 @@ static uint64_t truncated(double v, bool is_signed, bool wide, bool saturates, w
     case OP_##T##_SHR_U: return (U)a >> (b & ((bits)-1));                                          \
     case OP_##T##_SHR_S: return (U)((S)a >> (b & ((bits)-1)));                                     \
     case OP_##T##_ROTL: return rotate(a, (unsigned)b, bits);                                       \
-    case OP_##T##_ROTR: return rotate(a, (unsigned)-(int)b, bits);                                 \
+    case OP_##T##_ROTR: return rotate(a, 0u - (unsigned)b, bits);                                  \
     case OP_##T##_EXTEND8_S: return (U)(int8_t)a;                                                  \
     case OP_##T##_EXTEND16_S: return (U)(int16_t)a;                                                \
     case OP_##T##_DIV_S:                                                                           \
