@@ -41,6 +41,7 @@ typedef struct alloc_place {
 typedef enum alloc_use {
     ALLOC_USE_REG,   /* some register of the class of its type */
     ALLOC_USE_FIXED, /* that register */
+    ALLOC_USE_NEAR,  /* a register, or its slot where a load would not pay; never remade */
     ALLOC_USE_ANY    /* a register, a slot, or remade by the emitter (a constant into a stack
                         argument, a slot as a memory operand) */
 } alloc_use;

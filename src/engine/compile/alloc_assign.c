@@ -129,12 +129,27 @@ static void serve_fixed(alloc_state *s, step *t, const alloc_request *r)
     }
 }
 
+/* Whether the instruction may as well read it where it is: nobody wants it soon, or what would
+ * have to leave its register for it is wanted sooner. */
+static bool stays_in_slot(const alloc_state *s, const step *t, ir_ref value)
+{
+    alloc_set among = class_of(s, value) & ~(t->taken | t->fixed);
+    if (s->remade[value] || source(s, t, value) != ALLOC_NOWHERE)
+        return false;
+    if (s->next[value] == ALLOC_NEVER || s->next[value] - t->position >= ALLOC_FAR_EXIT)
+        return true;
+    if (pick_free(s, among, ALLOC_NOWHERE) != ALLOC_NOWHERE)
+        return false;
+    uint8_t victim = pick_victim(s, among);
+    return victim == ALLOC_NOWHERE || s->next[s->held[victim]] <= s->next[value];
+}
+
 static void serve_registers(alloc_state *s, step *t, const alloc_request *r)
 {
     for (unsigned pass = 0; pass < 2; pass++)
         for (uint32_t k = 0; k < r->in_count && !s->f->status; k++) {
             const alloc_operand *o = &r->in[k];
-            if (o->use != ALLOC_USE_REG)
+            if (o->use != ALLOC_USE_REG && o->use != ALLOC_USE_NEAR)
                 continue;
             uint8_t reg = s->where[o->value];
             bool suits = reg != ALLOC_NOWHERE && !(o->late && (t->hard & alloc_bit(reg)));
@@ -142,6 +157,10 @@ static void serve_registers(alloc_state *s, step *t, const alloc_request *r)
                 continue;
             if (pass == 1 && s->out->places[t->base + k].kind == ALLOC_REG)
                 continue;
+            if (!suits && o->use == ALLOC_USE_NEAR && stays_in_slot(s, t, o->value)) {
+                s->out->places[t->base + k] = alloc_home(s, o->value);
+                continue;
+            }
             if (!suits) {
                 alloc_set among = class_of(s, o->value) & ~(t->taken | t->fixed);
                 uint8_t from = source(s, t, o->value);

@@ -118,7 +118,8 @@ static void check_operand(checker *c, ir_ref ref, uint32_t k, alloc_set lost)
     if (there != root(c, o->value))
         fail(c, "at %u: operand %u, value %u, is not in kind %u, index %u, but %u", ref, k,
              o->value, place.kind, place.index, there);
-    if (o->use != ALLOC_USE_ANY && place.kind != ALLOC_REG)
+    if (o->use != ALLOC_USE_ANY && place.kind != ALLOC_REG &&
+        !(o->use == ALLOC_USE_NEAR && place.kind == ALLOC_SLOT))
         fail(c, "at %u: operand %u is in no register", ref, k);
     if (o->use == ALLOC_USE_FIXED && place.index != o->reg)
         fail(c, "at %u: operand %u is not in register %u", ref, k, o->reg);

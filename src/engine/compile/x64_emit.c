@@ -30,7 +30,7 @@ unsigned x64_out(const x64_emitter *e)
     return e->places->result[e->ref].index & 31;
 }
 
-static x64_mem slot(const x64_emitter *e, uint32_t index)
+x64_mem x64_slot(const x64_emitter *e, uint32_t index)
 {
     x64_mem m = {RBP, X64_NONE, 0, 0};
     if (!(index & ALLOC_ARRIVING)) {
@@ -91,7 +91,7 @@ static void store_place(x64_emitter *e, unsigned type, alloc_place from, x64_mem
                    : vector               ? (unsigned)X64_XSCRATCH
                                           : (unsigned)X64_SCRATCH;
     if (from.kind == ALLOC_SLOT)
-        x64_rm(&e->a, moves[type].load, reg, slot(e, from.index));
+        x64_rm(&e->a, moves[type].load, reg, x64_slot(e, from.index));
     else if (from.kind == ALLOC_REMAKE)
         x64_remake(e, from.index, reg);
     x64_rm(&e->a, moves[type].store, reg, to);
@@ -100,7 +100,7 @@ static void store_place(x64_emitter *e, unsigned type, alloc_place from, x64_mem
 void x64_move(x64_emitter *e, unsigned type, alloc_place from, alloc_place to)
 {
     if (to.kind == ALLOC_SLOT) {
-        store_place(e, type, from, slot(e, to.index));
+        store_place(e, type, from, x64_slot(e, to.index));
         return;
     }
     unsigned reg = to.index & 31;
@@ -109,7 +109,7 @@ void x64_move(x64_emitter *e, unsigned type, alloc_place from, alloc_place to)
         if ((from.index & 31) != reg)
             x64_rr(&e->a, moves[type].copy, reg, from.index & 31);
         break;
-    case ALLOC_SLOT: x64_rm(&e->a, moves[type].load, reg, slot(e, from.index)); break;
+    case ALLOC_SLOT: x64_rm(&e->a, moves[type].load, reg, x64_slot(e, from.index)); break;
     case ALLOC_REMAKE: x64_remake(e, from.index, reg); break;
     default: break;
     }
@@ -148,6 +148,8 @@ void x64_op(x64_emitter *e, x64_code code, unsigned reg, x64_operand o)
 {
     if (o.kind == X64_MEM)
         x64_rm(&e->a, code, reg, x64_memory(e));
+    else if (x64_in_slot(e, o))
+        x64_rm(&e->a, code, reg, x64_slot(e, e->in[o.in].index));
     else
         x64_rr(&e->a, code, reg, x64_reg(e, o));
 }
@@ -242,18 +244,18 @@ void x64_jump_if(x64_emitter *e, bool wanted, uint32_t label)
 
 static void emit_br(x64_emitter *e, uint32_t to)
 {
-    if (to != e->next_block)
-        x64_jump(&e->a, e->blocks[to]);
+    if (e->goal[to] != e->next_block)
+        x64_jump(&e->a, e->blocks[e->goal[to]]);
 }
 
 static void emit_br_if(x64_emitter *e)
 {
     const ir_block *b = &e->f->blocks[e->i->block];
     x64_flags(e);
-    if (b->succ[0] == e->next_block) {
-        x64_jump_if(e, false, e->blocks[b->succ[1]]);
+    if (e->goal[b->succ[0]] == e->next_block) {
+        x64_jump_if(e, false, e->blocks[e->goal[b->succ[1]]]);
     } else {
-        x64_jump_if(e, true, e->blocks[b->succ[0]]);
+        x64_jump_if(e, true, e->blocks[e->goal[b->succ[0]]]);
         emit_br(e, b->succ[1]);
     }
 }
@@ -265,7 +267,7 @@ static void emit_table(x64_emitter *e, const x64_cold *c)
     x64_bind(&e->a, c->label);
     uint32_t table = x64_here(&e->a);
     for (uint32_t n = 0; n + 1 < count; n++)
-        x64_table_entry(&e->a, e->blocks[ir_list_items(e->f, list)[n]], table);
+        x64_table_entry(&e->a, e->blocks[e->goal[ir_list_items(e->f, list)[n]]], table);
 }
 
 static void emit_br_table(x64_emitter *e)
@@ -279,7 +281,7 @@ static void emit_br_table(x64_emitter *e)
         for (uint32_t n = 0; n < count; n++) {
             x64_rr(&e->a, X64(00, 0, 83), 7, index);
             x64_imm8(&e->a, n);
-            x64_jcc(&e->a, CC_E, e->blocks[targets[n]]);
+            x64_jcc(&e->a, CC_E, e->blocks[e->goal[targets[n]]]);
         }
         emit_br(e, targets[count]);
         return;
@@ -289,7 +291,7 @@ static void emit_br_table(x64_emitter *e)
     table->data = true;
     x64_rr(&e->a, X64(00, 0, 81), 7, index);
     x64_imm32(&e->a, count);
-    x64_jcc(&e->a, CC_AE, e->blocks[targets[count]]);
+    x64_jcc(&e->a, CC_AE, e->blocks[e->goal[targets[count]]]);
     x64_rip(&e->a, X64(00, 0, 8D) | X64_W, X64_SCRATCH, table->label);
     x64_rm(&e->a, X64(00, 0, 63) | X64_W, temp, (x64_mem){X64_SCRATCH, (uint8_t)index, 2, 0});
     x64_rr(&e->a, X64(00, 0, 03) | X64_W, X64_SCRATCH, temp);
@@ -483,6 +485,39 @@ static void emit_moves(x64_emitter *e, ir_ref before)
                  p->moves[e->next_move].to);
 }
 
+/* Blocks that do nothing but go on elsewhere, as edges that were split and got no moves, have no
+ * code: goal[] says where one really gets to. The entry stays. */
+static bool find_goals(x64_emitter *e)
+{
+    enum { STEPS = 64 };
+    ir_func *f = e->f;
+    uint8_t *moved = ARENA_ARRAY(f->arena, uint8_t, f->block_count);
+    e->goal = ARENA_ARRAY(f->arena, uint32_t, f->block_count);
+    if (!moved || !e->goal)
+        return false;
+    for (uint32_t m = 0; m < e->places->move_count; m++)
+        moved[f->instrs[e->places->moves[m].before].block] = 1;
+    for (uint32_t b = 0; b < f->block_count; b++) {
+        ir_ref ref = f->blocks[b].first;
+        while (ref && (f->instrs[ref].flags & IR_FOLDED || f->instrs[ref].op == IR_PHI))
+            ref = f->instrs[ref].next;
+        bool empty = b && !moved[b] && ref && f->instrs[ref].op == IR_BR;
+        e->goal[b] = empty ? f->blocks[b].succ[0] : b;
+    }
+    for (uint32_t b = 0; b < f->block_count; b++) {
+        uint32_t to = b;
+        unsigned steps = 0;
+        while (e->goal[to] != to && steps++ < STEPS)
+            to = e->goal[to];
+        if (e->goal[to] != to) { /* a long way, or a circle: its blocks keep their code */
+            e->goal[b] = b;
+            continue;
+        }
+        e->goal[b] = to;
+    }
+    return true;
+}
+
 static void body(x64_emitter *e)
 {
     ir_func *f = e->f;
@@ -496,7 +531,12 @@ static void body(x64_emitter *e)
     prologue(e);
     for (uint32_t o = 0; o < f->order_count && !e->a.failed; o++) {
         ir_block *b = &f->blocks[f->order[o]];
-        e->next_block = o + 1 < f->order_count ? f->order[o + 1] : UINT32_MAX;
+        uint32_t after = o + 1;
+        if (e->goal[f->order[o]] != f->order[o])
+            continue;
+        while (after < f->order_count && e->goal[f->order[after]] != f->order[after])
+            after++;
+        e->next_block = after < f->order_count ? f->order[after] : UINT32_MAX;
         if (b->is_loop_header && !b->is_cold)
             x64_align(&e->a, 16);
         x64_bind(&e->a, e->blocks[f->order[o]]);
@@ -585,6 +625,8 @@ wasm_status x64_emit(ir_func *f, code_buffer *out, uint32_t *entry)
     uint32_t results = stack_results(f), outgoing = outgoing_bytes(f);
     e.frame = e.spill + (((outgoing > results ? outgoing : results) + 15) & ~15u);
     if (e.frame > INT32_MAX / 2)
+        return WASM_E_QUOTA;
+    if (!find_goals(&e))
         return WASM_E_QUOTA;
     assemble(&e, out, NULL);
     x64_asm first = e.a;

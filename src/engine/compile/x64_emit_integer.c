@@ -33,7 +33,9 @@ static void emit_add(x64_emitter *e, const x64_row *row)
         return;
     }
     unsigned a = x64_reg(e, s->a);
-    if (s->b.kind == X64_MEM) {
+    if (s->b.kind == X64_MEM || x64_in_slot(e, s->b)) {
+        if (out != a) /* of a slot: b is in no register */
+            x64_rr(&e->a, X64(00, 0, 8B) | wide(row), out, a);
         x64_op(e, row->code, out, s->b);
     } else if (s->b.kind == X64_IMM) {
         if (a == out)
@@ -178,13 +180,14 @@ static void emit_store(x64_emitter *e, const x64_row *row)
 /* The result is b already. */
 static void emit_select(x64_emitter *e)
 {
-    unsigned out = x64_out(e), a = x64_reg(e, e->s.a);
+    unsigned out = x64_out(e);
     x64_flags(e);
     if (!x64_is_vector(e->i->type)) {
         x64_code w = e->i->type == IR_I64 ? X64_W : 0;
-        x64_rr(&e->a, (X64(00, 0F, 40) | w) + e->s.cond.cc, out, a);
+        x64_op(e, (X64(00, 0F, 40) | w) + e->s.cond.cc, out, e->s.a);
         return;
     }
+    unsigned a = x64_reg(e, e->s.a);
     uint32_t over = x64_label(&e->a);
     x64_jump_if(e, false, over);
     x64_rr(&e->a, X64(00, 0F, 28), out, a);
@@ -196,7 +199,9 @@ void x64_emit_integer(x64_emitter *e, const x64_row *row)
     switch (row->cls) {
     case CLASS_ADD: emit_add(e, row); break;
     case CLASS_ALU:
-        if (e->s.b.kind == X64_IMM)
+        if (e->s.b.kind == X64_IMM && e->s.b.imm == -1 && row->extra == 6)
+            x64_rr(&e->a, X64(00, 0, F7) | wide(row), 2, x64_out(e)); /* xor -1: not */
+        else if (e->s.b.kind == X64_IMM)
             alu_imm(e, wide(row), row->extra, x64_out(e), e->s.b.imm);
         else
             x64_op(e, row->code, x64_out(e), e->s.b);

@@ -19,6 +19,8 @@ static void two(x64_emitter *e, x64_code code, unsigned out, unsigned a, x64_ope
         x64_op(e, code, out, b);
     else if (b.kind == X64_MEM)
         x64_vrm(&e->a, code, out, a, x64_memory(e));
+    else if (x64_in_slot(e, b))
+        x64_vrm(&e->a, code, out, a, x64_slot(e, e->in[b.in].index));
     else
         x64_vrr(&e->a, code, out, a, x64_reg(e, b));
 }

@@ -192,6 +192,7 @@ typedef struct x64_emitter {
     x64_asm a;
     uint32_t features;
     uint32_t *blocks; /* labels */
+    uint32_t *goal;   /* by block: itself, or where it goes if that is all it does */
     x64_cold *cold, **cold_tail;
     x64_cold *trap;                     /* the newest of a trap */
     x64_cold *constants[X64_CONSTANTS]; /* the newest of vectors, in a ring */
@@ -228,6 +229,12 @@ uint32_t x64_trap_label(x64_emitter *e, wasm_status status, uint32_t at);
 unsigned x64_reg(const x64_emitter *e, x64_operand o);
 unsigned x64_out(const x64_emitter *e);
 x64_mem x64_memory(x64_emitter *e); /* of e->s.mem; may use the scratch register, notes the site */
+/* A slot of the frame; whether the operand is in one (what asked for ALLOC_USE_NEAR). */
+x64_mem x64_slot(const x64_emitter *e, uint32_t index);
+static inline bool x64_in_slot(const x64_emitter *e, x64_operand o)
+{
+    return o.kind == X64_IN && e->in[o.in].kind == ALLOC_SLOT;
+}
 /* code reg, the operand: register or memory. */
 void x64_op(x64_emitter *e, x64_code code, unsigned reg, x64_operand o);
 void x64_flags(x64_emitter *e); /* of e->s.cond */

@@ -157,6 +157,34 @@ static void constrain_vector(const x64_row *row, const x64_shape *s, alloc_reque
     }
 }
 
+/* It may be read from its slot. */
+static void near(alloc_request *r, x64_operand o)
+{
+    if (o.kind == X64_IN)
+        r->in[o.in].use = ALLOC_USE_NEAR;
+}
+
+static void allow_slots(const ir_instr *i, const x64_shape *s, alloc_request *r)
+{
+    if (!s->cond.test && s->cond.code)
+        near(r, s->cond.b);
+    switch (i->op < OP_COUNT ? x64_rows[i->op].cls : CLASS_NONE) {
+    case CLASS_ADD:
+        if (s->a.kind != X64_NO)
+            near(r, s->b);
+        break;
+    case CLASS_ALU:
+    case CLASS_MUL:
+    case CLASS_FBINARY: near(r, s->b); break;
+    case CLASS_UNARY: near(r, s->a); break;
+    case CLASS_SELECT:
+        if (!x64_is_vector(i->type))
+            near(r, s->a);
+        break;
+    default: break;
+    }
+}
+
 /* What the class wants beyond registers for its operands and its value. */
 static void constrain(const x64_row *row, const x64_shape *s, alloc_request *r)
 {
@@ -240,7 +268,10 @@ static void request(void *baton, const ir_func *f, ir_ref ref, alloc_request *r)
     x64_shape_of(f, ref, NULL, &s);
     for (uint32_t n = 0; n < s.in_count; n++)
         add(f, r, s.in[n], ALLOC_USE_REG, 0);
-    if (r->in_count == s.in_count && i->op < OP_COUNT)
+    if (r->in_count != s.in_count)
+        return;
+    allow_slots(i, &s, r);
+    if (i->op < OP_COUNT)
         constrain(&x64_rows[i->op], &s, r);
 }
 
