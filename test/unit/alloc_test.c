@@ -93,7 +93,7 @@ static ir_ref phi(maker *m, ir_type type, ir_ref a, ir_ref b)
 
 /* ---- a target: what an instruction asks for is in its imm ---- */
 
-enum wish { PLAIN, SAME, SHIFT, DIVIDE, ANYWHERE, LATE, LOSES, CONSTANT, WISHES };
+enum wish { PLAIN, SAME, SHIFT, DIVIDE, ANYWHERE, LATE, LOSES, NEAR, CONSTANT, WISHES };
 enum { CALL_OP = IR_CALL, WORK = 1 };
 
 static void ask(alloc_request *r, ir_ref value, alloc_use use, uint8_t reg, bool late)
@@ -167,6 +167,13 @@ static void request(void *baton, const ir_func *f, ir_ref ref, alloc_request *r)
         r->vector_temps = vector ? 0 : 1;
         break;
     case LATE: r->in[0].late = true; break;
+    case NEAR:
+        for (uint32_t i = 1; i < r->in_count; i++)
+            r->in[i].use = ALLOC_USE_NEAR;
+        r->same = (in->arg[0] & 1) ? 0 : -1;
+        for (uint32_t i = 1; r->same == 0 && i < r->in_count; i++)
+            r->in[i].late = true;
+        break;
     case LOSES:
         r->clobbers = 1;
         r->in[0].late = true;
