@@ -3,7 +3,9 @@
  *
  * How:     Each pass is linear in the function's size but for phis, which are looked at until none
  *          of them is redundant (two or three rounds). Phis; constants and algebra (pass_fold.c);
- *          values that were computed before in a block that dominates; what nobody uses.
+ *          what does not change in a loop (pass_loop.c); values that were computed, and bounds that
+ *          were checked, before in a block that dominates; places of the engine whose contents are
+ *          known (pass_memory.c); what nobody uses.
  * Memory:  the function's arena. Threads: those of the function.
  */
 #include "pass.h"
@@ -132,6 +134,38 @@ static bool over(const values *v, uint32_t x, uint32_t y)
     return v->enter[x] <= v->enter[y] && v->leave[y] <= v->leave[x];
 }
 
+/* What a length is the length of: memories never shrink, so what was within one is within any that
+ * is read later. */
+static ir_ref memory_of(const ir_func *f, ir_ref length)
+{
+    const ir_instr *i = &f->instrs[length];
+
+    return i->op == IR_PEEK && i->extra >> 8 == IR_ALIAS_MEMORY ? i->arg[0] : length;
+}
+
+/* BOUNDS: not again what was checked in a block that dominates, at the same or a larger offset. */
+static void check_once(values *v, ir_ref r)
+{
+    ir_func *f = v->f;
+    ir_instr *i = &f->instrs[r];
+    ir_ref memory = memory_of(f, i->arg[1]);
+    ir_instr key = {.op = IR_BOUNDS, .arg = {i->arg[0], memory}};
+    uint32_t place = hash_of(&key) & v->mask, tries = CHAIN;
+
+    for (ir_ref c = v->heads[place]; c && tries > 0; c = v->next[c], tries--) {
+        const ir_instr *earlier = &f->instrs[c];
+
+        if (earlier->op == IR_BOUNDS && earlier->arg[0] == i->arg[0] &&
+            memory_of(f, earlier->arg[1]) == memory && earlier->imm >= i->imm &&
+            over(v, earlier->block, i->block)) {
+            ir_remove(f, r);
+            return;
+        }
+    }
+    v->next[r] = v->heads[place];
+    v->heads[place] = r;
+}
+
 static void share(values *v, ir_ref r)
 {
     ir_func *f = v->f;
@@ -171,6 +205,8 @@ static void pass_values(ir_func *f)
             *operand = ir_resolve(f, *operand);
             if (may_share(&f->instrs[r]))
                 share(&v, r);
+            else if (f->instrs[r].op == IR_BOUNDS)
+                check_once(&v, r);
         }
     }
     ir_settle(f);
@@ -244,6 +280,8 @@ wasm_status improve(ir_func *f, const build_options *options)
         ir_analyse(f); /* branches may be gone */
     if (f->status == WASM_OK)
         pass_phis(f);
+    if (f->status == WASM_OK)
+        pass_loop(f);
     if (f->status == WASM_OK)
         pass_values(f);
     if (f->status == WASM_OK)

@@ -8,8 +8,12 @@
 
 /* Constants, algebra, conditions. Takes edges away, so that f wants analysing. */
 void pass_fold(ir_func *f);
-/* PEEKs that are known, BOUNDS that were checked. Values were shared before, so that the same place
- * has the same name. */
+/* Of pass_fold: a quotient or remainder of 32 bits with a known divisor becomes another way to say
+ * the same, unless it may trap or is a matter of one shift. */
+void pass_divide(ir_func *f, ir_ref r, uint32_t divisor);
+/* Invariants out of loops. f is analysed, and stays so. */
+void pass_loop(ir_func *f);
+/* PEEKs that are known. Values were shared before, so that the same place has the same name. */
 void pass_memory(ir_func *f);
 
 #endif

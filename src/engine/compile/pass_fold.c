@@ -96,6 +96,102 @@ static unsigned inverse(unsigned op)
     return OP_COUNT;
 }
 
+/* The op that says the same with its operands swapped; OP_COUNT: none. */
+static unsigned swapped(unsigned op)
+{
+    static const uint16_t pairs[][2] = {
+        {OP_I32_ADD, OP_I32_ADD},   {OP_I32_MUL, OP_I32_MUL},   {OP_I32_AND, OP_I32_AND},
+        {OP_I32_OR, OP_I32_OR},     {OP_I32_XOR, OP_I32_XOR},   {OP_I32_EQ, OP_I32_EQ},
+        {OP_I32_NE, OP_I32_NE},     {OP_I64_ADD, OP_I64_ADD},   {OP_I64_MUL, OP_I64_MUL},
+        {OP_I64_AND, OP_I64_AND},   {OP_I64_OR, OP_I64_OR},     {OP_I64_XOR, OP_I64_XOR},
+        {OP_I64_EQ, OP_I64_EQ},     {OP_I64_NE, OP_I64_NE},     {OP_I32_LT_S, OP_I32_GT_S},
+        {OP_I32_LT_U, OP_I32_GT_U}, {OP_I32_LE_S, OP_I32_GE_S}, {OP_I32_LE_U, OP_I32_GE_U},
+        {OP_I64_LT_S, OP_I64_GT_S}, {OP_I64_LT_U, OP_I64_GT_U}, {OP_I64_LE_S, OP_I64_GE_S},
+        {OP_I64_LE_U, OP_I64_GE_U},
+    };
+
+    for (unsigned i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        if (pairs[i][0] == op)
+            return pairs[i][1];
+        if (pairs[i][1] == op)
+            return pairs[i][0];
+    }
+    return OP_COUNT;
+}
+
+/* A number that the value, unsigned, is never above. */
+static uint64_t ceiling(const ir_func *f, ir_ref r)
+{
+    const ir_instr *i = &f->instrs[r];
+    uint64_t all = i->type == IR_I32 ? UINT32_MAX : UINT64_MAX, y;
+
+    switch (i->op) {
+    case OP_I32_CONST:
+    case OP_I64_CONST: return i->imm;
+    case OP_I32_LOAD8_U:
+    case OP_I64_LOAD8_U: return UINT8_MAX;
+    case OP_I32_LOAD16_U:
+    case OP_I64_LOAD16_U: return UINT16_MAX;
+    case OP_I64_LOAD32_U:
+    case OP_I64_EXTEND_I32_U: return UINT32_MAX;
+    case OP_I32_AND:
+    case OP_I64_AND: return known(f, i->arg[1], &y) ? y : all;
+    case OP_I32_SHR_U: return known(f, i->arg[1], &y) ? all >> (y & 31) : all;
+    case OP_I64_SHR_U: return known(f, i->arg[1], &y) ? all >> (y & 63) : all;
+    case OP_I32_EQZ:
+    case OP_I64_EQZ: return 1;
+    default: return swapped(i->op) != OP_COUNT && inverse(i->op) != OP_COUNT ? 1 : all;
+    }
+}
+
+/* (x op a) op b, with a and b known, is x op (a op b). */
+static void fold_twice(ir_func *f, ir_ref r, uint64_t b)
+{
+    const ir_instr *inner = &f->instrs[f->instrs[r].arg[0]];
+    unsigned op = f->instrs[r].op;
+    ir_type type = (ir_type)f->instrs[r].type;
+    ir_ref x = inner->arg[0], constant;
+    uint64_t a;
+
+    switch (op) {
+    case OP_I32_ADD:
+    case OP_I32_AND:
+    case OP_I32_OR:
+    case OP_I32_XOR:
+    case OP_I64_ADD:
+    case OP_I64_AND:
+    case OP_I64_OR:
+    case OP_I64_XOR: break;
+    default: return;
+    }
+    if (inner->op != op || !known(f, inner->arg[1], &a) || !compute(op, a, b, &a))
+        return;
+    constant = ir_insert(f, r, type == IR_I32 ? OP_I32_CONST : OP_I64_CONST, type, 0, 0, 0, a,
+                         f->instrs[r].at);
+    if (!constant)
+        return;
+    f->instrs[r].arg[0] = x;
+    f->instrs[r].arg[1] = constant;
+}
+
+/* A mask that takes nothing away; one of the lower half, which as an operand would want a register
+ * of its own. */
+static void fold_mask(ir_func *f, ir_ref r, uint64_t mask)
+{
+    ir_ref x = f->instrs[r].arg[0], low;
+
+    if ((mask & (mask + 1)) == 0 && ceiling(f, x) <= mask) {
+        ir_replace(f, r, x);
+    } else if (f->instrs[r].op == OP_I64_AND && mask == UINT32_MAX) {
+        low = ir_insert(f, r, OP_I32_WRAP_I64, IR_I32, x, 0, 0, 0, f->instrs[r].at);
+        if (!low)
+            return;
+        f->instrs[r].op = OP_I64_EXTEND_I32_U;
+        f->instrs[r].arg[0] = low;
+        f->instrs[r].arg[1] = 0;
+    }
+}
+
 /* x op y with y known: x itself, or a shift in place of a product or quotient. */
 static void fold_right(ir_func *f, ir_ref r, uint64_t y)
 {
@@ -127,6 +223,23 @@ static void fold_right(ir_func *f, ir_ref r, uint64_t y)
     case OP_I64_AND:
         if (y == 0)
             become(f, r, 0);
+        else
+            fold_mask(f, r, y);
+        return;
+    /* A comparison with 0 is told by the flags of what is compared. */
+    case OP_I32_EQ:
+    case OP_I64_EQ:
+        if (y == 0) {
+            i->op = i->op == OP_I32_EQ ? OP_I32_EQZ : OP_I64_EQZ;
+            i->arg[1] = 0;
+        }
+        return;
+    case OP_I32_DIV_S:
+    case OP_I32_REM_S:
+        if (y == 1 && i->op == OP_I32_DIV_S)
+            ir_replace(f, r, x);
+        else
+            pass_divide(f, r, (uint32_t)y);
         return;
     case OP_I32_MUL: op = OP_I32_SHL; break;
     case OP_I64_MUL: op = OP_I64_SHL; break;
@@ -140,8 +253,11 @@ static void fold_right(ir_func *f, ir_ref r, uint64_t y)
         ir_replace(f, r, x);
         return;
     }
-    if (!power)
+    if (!power) {
+        if (i->op == OP_I32_DIV_U || i->op == OP_I32_REM_U)
+            pass_divide(f, r, (uint32_t)y);
         return;
+    }
     count = ir_insert(f, r, i->type == IR_I32 ? OP_I32_CONST : OP_I64_CONST, (ir_type)i->type, 0, 0,
                       0, op == OP_I32_AND || op == OP_I64_AND ? y - 1 : shift, i->at);
     if (!count)
@@ -159,19 +275,50 @@ static void fold_select(ir_func *f, ir_ref r)
         ir_replace(f, r, i->arg[0]);
     else if (known(f, i->arg[2], &condition))
         ir_replace(f, r, (uint32_t)condition ? i->arg[0] : i->arg[1]);
+    while (i->op == OP_SELECT && f->instrs[i->arg[2]].op == OP_I32_EQZ) {
+        ir_ref first = i->arg[0];
+
+        i->arg[2] = f->instrs[i->arg[2]].arg[0];
+        i->arg[0] = i->arg[1];
+        i->arg[1] = first;
+    }
+}
+
+/* Whether it is 0: what is compared with 0 says so itself. */
+static ir_ref truth(const ir_func *f, ir_ref condition)
+{
+    uint64_t y;
+
+    while (f->instrs[condition].op == OP_I32_NE && known(f, f->instrs[condition].arg[1], &y) &&
+           y == 0)
+        condition = f->instrs[condition].arg[0];
+    return condition;
+}
+
+/* Of 32 bits to 64 and back. */
+static void fold_width(ir_func *f, ir_ref r)
+{
+    ir_instr *i = &f->instrs[r];
+    const ir_instr *of = &f->instrs[i->arg[0]];
+
+    if (i->op == OP_I32_WRAP_I64 &&
+        (of->op == OP_I64_EXTEND_I32_U || of->op == OP_I64_EXTEND_I32_S))
+        ir_replace(f, r, of->arg[0]);
+    else if (i->op == OP_I64_EXTEND_I32_S && ceiling(f, i->arg[0]) <= INT32_MAX)
+        i->op = OP_I64_EXTEND_I32_U;
 }
 
 /* A condition that is `eqz` of something is that, with the targets changed. */
 static void fold_branch(ir_func *f, ir_ref r)
 {
     ir_block *b = &f->blocks[f->instrs[r].block];
-    ir_ref condition = f->instrs[r].arg[0];
+    ir_ref condition = truth(f, f->instrs[r].arg[0]);
     uint64_t value;
 
     while (f->instrs[condition].op == OP_I32_EQZ && !(f->instrs[r].flags & IR_UNLIKELY)) {
         uint32_t first = b->succ[0];
 
-        condition = f->instrs[condition].arg[0];
+        condition = truth(f, f->instrs[condition].arg[0]);
         b->succ[0] = b->succ[1];
         b->succ[1] = first;
     }
@@ -192,7 +339,16 @@ static void fold(ir_func *f, ir_ref r)
     uint64_t x, y, value;
     unsigned opposite;
 
+    if (i->op < IR_FIRST && i->arg[1] && known(f, i->arg[0], &x) && !known(f, i->arg[1], &y) &&
+        swapped(i->op) != OP_COUNT) {
+        ir_ref first = i->arg[0];
+
+        i->op = (uint16_t)swapped(i->op);
+        i->arg[0] = i->arg[1];
+        i->arg[1] = first;
+    }
     if (i->op == OP_SELECT) {
+        i->arg[2] = truth(f, i->arg[2]);
         fold_select(f, r);
     } else if (i->op == IR_BR_IF) {
         fold_branch(f, r);
@@ -201,14 +357,19 @@ static void fold(ir_func *f, ir_ref r)
             ir_remove(f, r);
     } else if (i->op < IR_FIRST && i->arg[1]) {
         if (known(f, i->arg[1], &y)) {
-            if (known(f, i->arg[0], &x) && compute(i->op, x, y, &value))
+            if (known(f, i->arg[0], &x) && compute(i->op, x, y, &value)) {
                 become(f, r, value);
-            else
+                return;
+            }
+            fold_twice(f, r, y);
+            if (known(f, f->instrs[r].arg[1], &y))
                 fold_right(f, r, y);
         }
     } else if (i->op < IR_FIRST && i->arg[0]) {
         if (known(f, i->arg[0], &x) && compute_one(i->op, x, &value)) {
             become(f, r, value);
+        } else if (i->op == OP_I32_WRAP_I64 || i->op == OP_I64_EXTEND_I32_S) {
+            fold_width(f, r);
         } else if (i->op == OP_I32_EQZ) {
             const ir_instr *of = &f->instrs[i->arg[0]];
 

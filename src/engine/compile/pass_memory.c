@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pass_memory.c — what was read or checked a moment ago is not read or checked again.
+ * pass_memory.c — what was read or written a moment ago is not read again.
  *
  * How:     Along blocks that follow one another without another way in, a few facts are kept: "this
- *          place holds that value", of PEEKs and POKEs, and "this address is within that length".
- *          A POKE ends facts of its alias class, unless it goes to another offset from the same
- *          base; a call ends all facts about places. Checks are about values, which do not change.
- *          Of more than FACTS the oldest is forgotten, which keeps the pass linear.
+ *          place holds that value", of PEEKs and POKEs. A POKE ends facts of its alias class,
+ *          unless it goes to another offset from the same base; a call ends all facts. Of more than
+ *          FACTS the oldest is forgotten, which keeps the pass linear.
  * Memory:  none of its own. Threads: those of the function.
  */
 #include <string.h>
@@ -15,16 +14,16 @@
 enum { FACTS = 16 };
 
 typedef struct fact {
-    ir_ref value; /* PEEK: what is there; BOUNDS: the length; 0: none */
-    ir_ref at;    /* base, or address */
+    ir_ref value; /* what is there; 0: none */
+    ir_ref at;    /* base */
     uint64_t imm;
     uint32_t access;
     uint8_t type;
 } fact;
 
 typedef struct facts {
-    fact places[FACTS], checks[FACTS];
-    unsigned next_place, next_check;
+    fact places[FACTS];
+    unsigned next_place;
 } facts;
 
 static unsigned class_of(uint32_t access)
@@ -75,25 +74,6 @@ static void visit_poke(ir_func *f, facts *known, ir_ref r)
     learn_place(known, i, i->arg[1], f->instrs[i->arg[1]].type);
 }
 
-static void visit_bounds(ir_func *f, facts *known, ir_ref r)
-{
-    const ir_instr *i = &f->instrs[r];
-
-    for (unsigned k = 0; k < FACTS; k++) {
-        fact *x = &known->checks[k];
-
-        if (x->value != i->arg[1] || x->at != i->arg[0])
-            continue;
-        if (x->imm >= i->imm)
-            ir_remove(f, r);
-        else
-            x->imm = i->imm;
-        return;
-    }
-    known->checks[known->next_check++ % FACTS] =
-        (fact){.value = i->arg[1], .at = i->arg[0], .imm = i->imm};
-}
-
 static void visit(ir_func *f, facts *known, ir_ref r)
 {
     ir_instr *i = &f->instrs[r];
@@ -105,8 +85,6 @@ static void visit(ir_func *f, facts *known, ir_ref r)
         visit_peek(f, known, r);
     else if (i->op == IR_POKE)
         visit_poke(f, known, r);
-    else if (i->op == IR_BOUNDS)
-        visit_bounds(f, known, r);
     else if (ir_effects(i->op) & IR_CALLS)
         memset(known->places, 0, sizeof known->places);
 }
