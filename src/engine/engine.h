@@ -372,6 +372,14 @@ typedef struct wasm_budget {
     _Atomic uint64_t refused; /* times that something was not given */
 } wasm_budget;
 
+/* Address space of stores that have ended, kept for those that begin, cleared: with it an instance
+ * is made in microseconds. A process has one, for all its threads; make it after fork. At most
+ * `keep` memories and as many stacks lie idle; they hold nothing, and count in no budget. NULL when
+ * the system is out of memory. When it is freed no store that has it may be left. */
+typedef struct wasm_slots wasm_slots;
+wasm_slots *wasm_slots_new(uint32_t keep);
+void wasm_slots_free(wasm_slots *slots); /* NULL is allowed */
+
 typedef struct wasm_limits {
     uint64_t memory_bytes;   /* all linear memories of the store and its collected heap together;
                                 default 64 MiB */
@@ -386,6 +394,8 @@ typedef struct wasm_limits {
     uint32_t guarded;        /* for so many memories at most 4 GiB and more are reserved, for code
                                 that checks no bounds; where that is refused, they are as without;
                                 default 0 */
+    wasm_slots *slots;       /* where the address space of memories and stacks comes from and goes
+                                to; default NULL: the system */
 } wasm_limits;
 /* The defaults above. */
 wasm_limits wasm_limits_default(void);

@@ -283,6 +283,9 @@ void plugin_child_stopping(apr_pool_t *pchild, int graceful);
 /* What the guests of this child may have together (WasmServeMemoryTotal); NULL in the parent. */
 wasm_budget *plugin_budget(void);
 
+/* The address space that this child's guests pass on to each other; NULL: none. */
+wasm_slots *plugin_slots(void);
+
 /* Whether guests can run in this child: false if the watchdog could not be started, because a guest
  * without a deadline is not run. */
 bool plugin_can_run(void);

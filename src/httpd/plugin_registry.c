@@ -272,6 +272,7 @@ struct plugin_limits plugin_limits_of(const struct plugin *plugin, const struct 
 
 #define LIMIT(field) limit_of(&plugin->scope.field, &scope->field, &settings_default_dir.field)
     limits.store.budget = plugin_budget();
+    limits.store.slots = plugin_slots();
     limits.store.memory_bytes = (uint64_t)LIMIT(memory);
     limits.store.stack_bytes = (size_t)LIMIT(stack);
     value = LIMIT(fuel);

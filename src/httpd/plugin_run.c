@@ -9,7 +9,7 @@
  * and given back before the return, on the request's thread: the pool itself may be destroyed later
  * and by another thread.
  * Threads: plugin_run in any request's. Static, set once in child_init and read only afterwards:
- * the child's watchdog and its budget of memory.
+ * the child's watchdog, its budget of memory, and its slots, which go with the process.
  *
  * Under prefork a child that is told to stop is interrupted by a signal wherever it is, and
  * destroys its pools in the handler. The cleanups then run above an interrupted guest; that is why
@@ -29,8 +29,12 @@
 
 #define BACKTRACE_FRAMES 12
 
+/* A thread runs one request's handler, and filters before and behind it at the same time. */
+#define SLOTS_PER_THREAD 2
+
 static wasm_watchdog *watchdog;
 static wasm_budget *budget;
+static wasm_slots *slots;
 
 static apr_status_t watchdog_end(void *data)
 {
@@ -43,7 +47,7 @@ void plugin_child_init(apr_pool_t *pchild, server_rec *s)
 {
     wasm_report report;
     char text[400];
-    int count, threaded = 0;
+    int count, threads = 0, threaded = 0;
 
     watchdog = NULL;
     plugin_lock_init();
@@ -54,6 +58,10 @@ void plugin_child_init(apr_pool_t *pchild, server_rec *s)
     counters_child_init(pchild);
     budget = counters_budget();
     budget->limit = SETTING_OF(server, settings_of_server(s), memory_total)->bytes;
+    if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) != APR_SUCCESS || threads < 1) {
+        threads = 1;
+    }
+    slots = wasm_slots_new((uint32_t)threads * SLOTS_PER_THREAD); /* NULL: it goes without */
     if (wasm_watchdog_start(&watchdog, &report) != WASM_OK) {
         watchdog = NULL;
         LOG_S(APLOG_CRIT, 0, s,
@@ -84,6 +92,11 @@ void plugin_child_stopping(apr_pool_t *pchild, int graceful)
 wasm_budget *plugin_budget(void)
 {
     return budget;
+}
+
+wasm_slots *plugin_slots(void)
+{
+    return slots;
 }
 
 bool plugin_can_run(void)

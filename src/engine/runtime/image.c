@@ -29,6 +29,7 @@
  * Threads: image_make() on the loading thread, then immutable.
  */
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -57,6 +58,7 @@ typedef struct memory_image {
     image_run runs[IMAGE_RUNS_MAX];
     uint8_t *bytes; /* read only after it is made */
     uint64_t length;
+    uint64_t number;
     int fd; /* -1: bytes are an anonymous mapping; run_count 0: there is neither */
 } memory_image;
 
@@ -218,6 +220,14 @@ static void fill(const wasm_module *module, memory_image *image, const survey *s
 
 /* ---- the room's interface -------------------------------------------------------------------- */
 
+/* The one thing that images share: no two have the same. */
+static uint64_t next_number(void)
+{
+    static _Atomic uint64_t last;
+
+    return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+}
+
 /* Puts the bytes together if the survey found it worth it. */
 static void build(wasm_module *module, memory_image *image, const survey *s)
 {
@@ -234,6 +244,7 @@ static void build(wasm_module *module, memory_image *image, const survey *s)
         return;
     }
     image->segments = s->segments;
+    image->number = next_number();
     q->used += image->length;
     if (q->used > q->peak)
         q->peak = q->used;
@@ -304,6 +315,18 @@ uint32_t image_segments(const wasm_module *module)
     return image ? image->segments : 0;
 }
 
+static bool is_mappable(const memory_image *image)
+{
+    return image->run_count > 0 && image->fd >= 0 && image->length >= IMAGE_MAP_FROM;
+}
+
+uint64_t image_number(const wasm_module *module)
+{
+    const memory_image *image = module->image;
+
+    return image && is_mappable(image) ? image->number : 0;
+}
+
 bool image_has_passive(const wasm_module *module)
 {
     const memory_image *image = module->image;
@@ -340,14 +363,18 @@ wasm_status image_apply(const wasm_module *module, wasm_memory *memory)
     const memory_image *image = module->image;
     wasm_status status = WASM_OK;
 
-    if (!image || image->run_count == 0)
+    if (!image || image->run_count == 0 || (memory->image != 0 && memory->image == image->number))
         return WASM_OK;
-    bool mappable = image->fd >= 0 && !memory->moves && image->length >= IMAGE_MAP_FROM;
+    bool mappable = !memory->moves && is_mappable(image);
 
+    if (mappable)
+        memory->image = image->number;
     for (uint32_t i = 0; i < image->run_count; i++) {
         const image_run *run = &image->runs[i];
         if (mappable && map_run(image, run, memory, &status))
             continue;
+        if (mappable)
+            memory->image = MEMORY_IMAGE_PARTLY;
         TRY(status);
         TRY(copy_run(image, run, memory));
     }

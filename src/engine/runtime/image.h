@@ -16,10 +16,14 @@ void image_free(wasm_module *module); /* also without an image */
 
 /* The number of leading data segments that image_apply() does the work of; 0 without an image. */
 uint32_t image_segments(const wasm_module *module);
+/* Tells images that may be mapped over a memory apart, in this process and for ever; 0: there is
+ * none, or it would be copied. */
+uint64_t image_number(const wasm_module *module);
 /* Whether the module has a passive data segment; found out once, since there may be a million. */
 bool image_has_passive(const wasm_module *module);
-/* Writes the image, if there is one, to `memory`: the module's own memory 0, fresh (all zero) and
- * of the minimum size. Errors: NO_MEMORY; DEADLINE and the like between chunks. */
+/* Writes the image, if there is one, to `memory`: the module's own memory 0, fresh (all zero, or
+ * with this image in place) and of the minimum size. Errors: NO_MEMORY; DEADLINE and the like
+ * between chunks. */
 wasm_status image_apply(const wasm_module *module, wasm_memory *memory);
 
 #endif

@@ -139,7 +139,8 @@ static wasm_status make_memories(wasm_instance *instance)
 
     for (uint32_t i = module->memory_import_count; i < module->memory_count; i++)
         TRY(memory_create(instance->store, &module->memories[i].bounds, module,
-                          &instance->memories[i], &instance->store->report));
+                          i == 0 ? image_number(module) : 0, &instance->memories[i],
+                          &instance->store->report));
     if (module->memory_count > 0)
         instance->memory0 = instance->memories[0];
     return WASM_OK;

@@ -14,13 +14,16 @@
  *          and pages of 64 KiB `guarded`: the reservation is all that an address and a small offset
  *          can reach, whatever the limits, and compiled code need not check. Limits bind as ever,
  *          in memory_grow().
+ *          A reservation may have been another memory's before (slot.c), with the image of the
+ *          module's initial memory in place.
  *          Otherwise bounds are checked by whoever accesses it, never by a fault, so all forms are
  * equal. The limit memory_bytes counts what is accessible of all memories of the store together,
  *          and so does the budget that several stores may share.
  *          Bulk operations check bounds first and for the whole range (§4.4.7), then work in
  *          chunks between which they can be stopped; a stopped guest has had part of the work done,
  *          which nobody sees, because it does not go on.
- * Memory:  wasm_memory structs live in the store's arena; the mappings end with the store.
+ * Memory:  wasm_memory structs live in the store's arena; the mappings end with the store or go
+ *          back to its slots.
  * Threads: the store's.
  */
 #include <string.h>
@@ -28,6 +31,7 @@
 #include <unistd.h>
 
 #include "runtime_impl.h"
+#include "slot.h"
 
 /* No reservation is larger than this: address space has an end too, and page tables of huge
  * reservations a price. A memory that is allowed more grows beyond it by moving. */
@@ -53,10 +57,14 @@ static uint64_t most_pages(const wasm_bounds *bounds)
 
 /* ---- making, growing, freeing ---------------------------------------------------------------- */
 
-static bool map_reserved(wasm_memory *memory, uint64_t reserve)
+static bool map_reserved(wasm_memory *memory, uint64_t reserve, uint64_t image)
 {
-    void *base = mmap(NULL, reserve, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *base;
 
+    reserve = round_up(reserve > 0 ? reserve : 1);
+    if (slot_take(memory, reserve, image))
+        return true;
+    base = mmap(NULL, reserve, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return false;
     if (memory->length > 0 &&
@@ -105,24 +113,24 @@ bool wasm_guard_available(void)
     return answer > 0;
 }
 
-static bool map_guarded(wasm_memory *memory)
+static bool map_guarded(wasm_memory *memory, uint64_t image)
 {
     wasm_store *store = memory->store;
 
     if (store->guarded_count >= store->limits.guarded || memory->bounds.is_64 ||
         memory->bounds.byte_pages || !wasm_guard_available() ||
-        !map_reserved(memory, GUARDED_BYTES))
+        !map_reserved(memory, GUARDED_BYTES, image))
         return false;
     memory->guarded = true;
     store->guarded_count++;
     return true;
 }
 
-static bool map(wasm_memory *memory)
+static bool map(wasm_memory *memory, uint64_t image)
 {
     uint64_t most = memory->store->limits.memory_bytes, reserve;
 
-    if (map_guarded(memory))
+    if (map_guarded(memory, image))
         return true;
     /* What other memories hold already is not subtracted: they never shrink, but this one's share
      * is checked against the limit when it grows, not here. */
@@ -131,7 +139,7 @@ static bool map(wasm_memory *memory)
     if (most < memory->length)
         most = memory->length;
     reserve = most < RESERVE_MAXIMUM ? most : RESERVE_MAXIMUM;
-    if (reserve >= memory->length && map_reserved(memory, round_up(reserve > 0 ? reserve : 1))) {
+    if (reserve >= memory->length && map_reserved(memory, reserve, image)) {
         memory->moves = reserve < most;
         return true;
     }
@@ -139,7 +147,7 @@ static bool map(wasm_memory *memory)
 }
 
 wasm_status memory_create(wasm_store *store, const wasm_bounds *bounds, const wasm_module *module,
-                          wasm_memory **out, wasm_report *report)
+                          uint64_t image, wasm_memory **out, wasm_report *report)
 {
     uint8_t page_shift = bounds->byte_pages ? 0 : 16;
     uint64_t most = most_pages(bounds), length;
@@ -163,7 +171,7 @@ wasm_status memory_create(wasm_store *store, const wasm_bounds *bounds, const wa
     if (!store_take(store, length))
         return report_fail(report, WASM_E_MEMORY_TOTAL, WASM_NO_OFFSET, WASM_NO_FUNC,
                            "a memory of %llu bytes", (unsigned long long)length);
-    if (!map(memory)) {
+    if (!map(memory, image)) {
         store_return(store, length);
         return report_fail(report, WASM_E_NO_MEMORY, WASM_NO_OFFSET, WASM_NO_FUNC,
                            "the system refused %llu bytes for a memory",
@@ -185,12 +193,13 @@ wasm_status memory_create(wasm_store *store, const wasm_bounds *bounds, const wa
 
 wasm_status wasm_memory_new(wasm_store *store, const wasm_bounds *bounds, wasm_memory **out)
 {
-    return memory_create(store, bounds, NULL, out, NULL);
+    return memory_create(store, bounds, NULL, 0, out, NULL);
 }
 
-void memory_unmap(wasm_memory *memory)
+void memory_release(wasm_memory *memory)
 {
-    munmap(memory->base, memory->reserved);
+    if (!slot_give(memory))
+        munmap(memory->base, memory->reserved);
 }
 
 /* Makes `length` bytes accessible, where that is more than now. */
@@ -214,7 +223,7 @@ static bool extend(wasm_memory *memory, uint64_t length)
         fresh.length = length;
         if (!map_exact(&fresh))
             return false;
-        memory_unmap(memory);
+        munmap(memory->base, memory->reserved);
         *memory = fresh;
         return true;
     }

@@ -23,6 +23,9 @@
  * first byte. */
 enum { NATIVE_GUARD_BYTES = 32 << 20 };
 
+/* wasm_memory.image: mapped in part, which no other instance can use. */
+#define MEMORY_IMAGE_PARTLY UINT64_MAX
+
 struct wasm_memory {
     uint8_t *base;      /* never moves while a store lives unless `moves` is set */
     uint64_t length;    /* bytes accessible now; a multiple of the page size */
@@ -32,6 +35,7 @@ struct wasm_memory {
     bool moves;         /* growing may move base: the reservation was refused */
     bool guarded;       /* base never moves, and every 32-bit address plus an offset below
                            NATIVE_GUARD_BYTES lies in the reservation, accessible or not */
+    uint64_t image;     /* the number of the image that is mapped over it; 0: none */
     wasm_bounds bounds; /* as declared, for import matching */
     wasm_store *store;
     const wasm_module *module; /* that declared it, for traces; NULL: made by the host */

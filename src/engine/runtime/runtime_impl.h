@@ -71,11 +71,12 @@ bool reference_fits(const module_type *types, wasm_valtype type, wasm_ref ref);
 
 /* ---- memory.c, table.c, global.c ------------------------------------------------------------- */
 
-/* `length` bytes of zeroes within the store's limits; errors: MEMORY_LIMIT, MEMORY_TOTAL,
- * NO_MEMORY. */
+/* `length` bytes within the store's limits: zeroes, or with the image of that number, which
+ * memory.image tells; errors: MEMORY_LIMIT, MEMORY_TOTAL, NO_MEMORY. */
 wasm_status memory_create(wasm_store *store, const wasm_bounds *bounds, const wasm_module *module,
-                          wasm_memory **out, wasm_report *report);
-void memory_unmap(wasm_memory *memory);
+                          uint64_t image, wasm_memory **out, wasm_report *report);
+/* At the end of its store. */
+void memory_release(wasm_memory *memory);
 wasm_status table_create(wasm_store *store, wasm_valtype elem, const module_type *types,
                          const wasm_bounds *bounds, wasm_ref init, wasm_table **out,
                          wasm_report *report);

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "runtime_impl.h"
+#include "slot.h"
 
 #define STACK_MINIMUM ((size_t)16 << 10)
 
@@ -54,14 +55,17 @@ static size_t stack_mapping_bytes(const wasm_store *store)
 static bool stack_map(wasm_store *store)
 {
     size_t bytes = stack_mapping_bytes(store), page = (size_t)sysconf(_SC_PAGESIZE);
-    void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *base = slot_take_stack(store->limits.slots, bytes);
 
-    if (base == MAP_FAILED)
-        return false;
-    if (mprotect((char *)base + bytes - page, page, PROT_NONE) != 0) {
-        munmap(base, bytes);
-        return false;
+    if (!base) {
+        base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (base == MAP_FAILED)
+            return false;
+        if (mprotect((char *)base + bytes - page, page, PROT_NONE) != 0) {
+            munmap(base, bytes);
+            return false;
+        }
     }
     store->stack = store->stack_top = base;
     store->stack_end = store->stack + (bytes - page - NATIVE_MARGIN) / sizeof *store->stack;
@@ -97,14 +101,15 @@ void wasm_store_free(wasm_store *store)
         return;
     wasm_deadline_disarm(store);
     for (wasm_memory *m = store->memories; m; m = m->next)
-        memory_unmap(m);
+        memory_release(m);
     for (wasm_table *t = store->tables; t; t = t->next)
         table_release(t);
     while (store->roots)
         wasm_root_free(store->roots);
     heap_release(store);
     store_return(store, store->budget_used);
-    munmap(store->stack, stack_mapping_bytes(store));
+    if (!slot_give_stack(store->limits.slots, store->stack, stack_mapping_bytes(store)))
+        munmap(store->stack, stack_mapping_bytes(store));
     arena_release(&store->arena);
     free(store);
 }

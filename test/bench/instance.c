@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * instance.c — what it costs to make an instance, call it and drop it.
+ *
+ *     instance FILE.wasm ROUNDS LIVE FUNCTION|-
+ *
+ * Prints, as JSON, microseconds per instance without slots and with them (the fastest of several
+ * batches, taken in turns), and what LIVE instances at a time take of resident memory each. Imports
+ * are functions that end the guest: FUNCTION, which takes and gives nothing, must not call them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine.h"
+
+enum { BATCHES = 15 };
+
+typedef struct guest {
+    wasm_module *module;
+    wasm_extern *imports;
+    const char *call; /* NULL: nothing is called */
+} guest;
+
+static void die(const char *what)
+{
+    fprintf(stderr, "instance: %s\n", what);
+    exit(1);
+}
+
+static wasm_status end_guest(wasm_caller *caller, uint64_t *slots)
+{
+    (void)caller;
+    (void)slots;
+    return WASM_E_EXIT;
+}
+
+static char letter(wasm_valtype type)
+{
+    switch (type) {
+    case WASM_I32: return 'i';
+    case WASM_I64: return 'I';
+    case WASM_F32: return 'f';
+    case WASM_F64: return 'F';
+    default: die("an import of a type that this cannot stand for");
+    }
+    return 0;
+}
+
+/* A row for an import; it lives as long as the process. */
+static const wasm_host_function *row_for(const wasm_extern_desc *desc)
+{
+    wasm_host_function *row = calloc(1, sizeof *row);
+    char *signature = calloc(desc->func.param_count + desc->func.result_count + 2, 1),
+         *s = signature;
+
+    if (!row || !signature || desc->kind != WASM_EXTERN_FUNC)
+        die("an import that is no function");
+    for (uint32_t i = 0; i < desc->func.param_count; i++)
+        *s++ = letter(desc->func.params[i]);
+    *s++ = ':';
+    for (uint32_t i = 0; i < desc->func.result_count; i++)
+        *s++ = letter(desc->func.results[i]);
+    row->module = strndup(desc->module, desc->module_length);
+    row->name = strndup(desc->name, desc->name_length);
+    row->signature = signature;
+    row->call = end_guest;
+    return row;
+}
+
+static guest load(const char *path, const char *call)
+{
+    guest g = {.call = strcmp(call, "-") == 0 ? NULL : call};
+    FILE *file = fopen(path, "rb");
+    wasm_extern_desc desc;
+    wasm_module_info info;
+    wasm_report report;
+    uint8_t *bytes;
+    long length;
+
+    if (!file || fseek(file, 0, SEEK_END) != 0 || (length = ftell(file)) < 0)
+        die("cannot read the module");
+    rewind(file);
+    bytes = malloc((size_t)length);
+    if (!bytes || fread(bytes, 1, (size_t)length, file) != (size_t)length)
+        die("cannot read the module");
+    fclose(file);
+    if (wasm_module_load(bytes, (size_t)length, NULL, &g.module, &report) != WASM_OK)
+        die(report.detail);
+    free(bytes);
+    wasm_module_describe(g.module, &info);
+    g.imports = calloc((size_t)info.import_count + 1, sizeof *g.imports);
+    for (uint32_t i = 0; g.imports && wasm_module_import(g.module, i, &desc); i++)
+        g.imports[i] =
+            (wasm_extern){.kind = WASM_EXTERN_FUNC, .of.host = row_for(&desc), .is_host = true};
+    return g;
+}
+
+static wasm_store *begin(const guest *g, const wasm_limits *limits)
+{
+    wasm_store *store = wasm_store_new(limits, NULL);
+    wasm_instance *instance;
+    wasm_extern found;
+    wasm_report report;
+
+    if (!store)
+        die("no store");
+    if (wasm_instantiate(store, g->module, g->imports, &instance, &report) != WASM_OK)
+        die(report.detail);
+    if (g->call && (!wasm_instance_export(instance, g->call, strlen(g->call), &found) ||
+                    wasm_call(store, found.of.func, NULL, NULL) != WASM_OK))
+        die("the call failed");
+    return store;
+}
+
+static double microseconds(const guest *g, const wasm_limits *limits, unsigned rounds)
+{
+    struct timespec from, to;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+    for (unsigned i = 0; i < rounds; i++)
+        wasm_store_free(begin(g, limits));
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+    return ((double)(to.tv_sec - from.tv_sec) * 1e6 + (double)(to.tv_nsec - from.tv_nsec) / 1e3) /
+           rounds;
+}
+
+static double resident_kib(void)
+{
+    FILE *file = fopen("/proc/self/statm", "r");
+    unsigned long size = 0, resident = 0;
+
+    if (!file || fscanf(file, "%lu %lu", &size, &resident) != 2)
+        die("no /proc/self/statm");
+    fclose(file);
+    return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1024;
+}
+
+static double live_kib(const guest *g, const wasm_limits *limits, unsigned count)
+{
+    wasm_store **stores = calloc(count, sizeof *stores);
+    double before = resident_kib(), after;
+
+    for (unsigned i = 0; stores && i < count; i++)
+        stores[i] = begin(g, limits);
+    after = resident_kib();
+    for (unsigned i = 0; stores && i < count; i++)
+        wasm_store_free(stores[i]);
+    free(stores);
+    return (after - before) / count;
+}
+
+int main(int argc, char **argv)
+{
+    wasm_limits plain = wasm_limits_default(), slots;
+    double fresh = 1e9, pooled = 1e9, live;
+    unsigned rounds, count;
+    guest g;
+
+    if (argc != 5)
+        die("FILE.wasm ROUNDS LIVE FUNCTION|-");
+    g = load(argv[1], argv[4]);
+    rounds = (unsigned)strtoul(argv[2], NULL, 10);
+    count = (unsigned)strtoul(argv[3], NULL, 10);
+    plain.guarded = wasm_guard_available() ? 1 : 0;
+    plain.memory_bytes = (uint64_t)256 << 20;
+    slots = plain;
+    slots.slots = wasm_slots_new(16);
+    for (int i = 0; i < BATCHES; i++) {
+        double a = microseconds(&g, &plain, rounds), b = microseconds(&g, &slots, rounds);
+
+        fresh = a < fresh ? a : fresh;
+        pooled = b < pooled ? b : pooled;
+    }
+    live = live_kib(&g, &slots, count);
+    printf("{\"fresh\": %.2f, \"slots\": %.2f, \"live\": %u, \"live_kib\": %.1f}\n", fresh, pooled,
+           count, live);
+    wasm_slots_free(slots.slots);
+    wasm_module_free(g.module);
+    free(g.imports);
+    return 0;
+}
