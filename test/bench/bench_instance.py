@@ -20,7 +20,7 @@ def main():
     program = os.path.join(measure.OUT, "instance")
     os.makedirs(measure.OUT, exist_ok=True)
     engine = os.path.join(measure.BUILD_DIR, "lib", "libengine.a")
-    measure.run(["cc", "-std=gnu11", "-O2", "-I" + os.path.join(measure.TOP, "src", "engine"),
+    measure.run(["cc", "-std=gnu11", "-O2", "-I" + os.path.join(measure.BUILD_DIR, "include", "engine"),
                  os.path.join(measure.HERE, "instance.c"), engine, "-lm", "-lpthread", "-o", program])
     small = os.path.join(measure.OUT, "small.wasm")
     measure.compile_wasm(os.path.join(measure.HERE, "small.c"), small, link=["-nostartfiles", "-Wl,--no-entry"])

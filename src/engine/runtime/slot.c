@@ -10,8 +10,8 @@
  *          is touched again, and one that was copied from the image of a module's initial memory
  *          (image.c) is the image's again. So a memory remembers whose image is mapped over it, and
  *          goes to the next instance of the same module if there is one; for another, fresh pages
- *          are mapped over it. Small memories are overwritten with zeroes instead, which keeps
- *          their pages and costs less than to fault them in again.
+ *          are mapped over it. In small memories pages that were written are zeroed instead, which
+ *          keeps them and costs less than to fault them in again.
  *          It happens when the store ends, not when the next one begins: what lies idle holds
  *          nothing of anybody. A mapping that cannot be cleared is unmapped.
  *          What a memory had grown by is closed again, so that a guest finds no access behind its
@@ -33,7 +33,7 @@
 
 #include "slot.h"
 
-#define KEEP_RESIDENT  ((uint64_t)64 << 10)
+#define KEEP_RESIDENT  ((uint64_t)128 << 10)
 #define STACK_RESIDENT ((size_t)8 << 10)
 
 enum { LOCK_TRIES = 16 };
@@ -173,6 +173,17 @@ bool slot_take(wasm_memory *memory, uint64_t reserved, uint64_t image)
     return true;
 }
 
+/* Zeroes the pages that are not. Looking at one that was never written costs little and nothing of
+ * resident memory: all of them are the kernel's one page of zeroes. */
+static void clear_pages(uint8_t *base, uint64_t bytes)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+    for (uint64_t at = 0; at < bytes; at += page)
+        if (base[at] != 0 || memcmp(base + at, base + at + 1, page - 1) != 0)
+            memset(base + at, 0, page);
+}
+
 bool slot_give(wasm_memory *memory)
 {
     wasm_slots *slots = memory->store->limits.slots;
@@ -186,7 +197,7 @@ bool slot_give(wasm_memory *memory)
     if (!slots || memory->moves || s.image == MEMORY_IMAGE_PARTLY)
         return false;
     if (s.image == 0 && s.open <= KEEP_RESIDENT)
-        memset(s.base, 0, s.open);
+        clear_pages(s.base, s.open);
     else if (madvise(s.base, s.open, MADV_DONTNEED) != 0)
         return false;
     if (!try_lock(slots))
