@@ -272,6 +272,7 @@ set_layers() {
         INCLUDES[$layer]="$dirs -I$B/include/engine"
         LAYER_FLAGS[$layer]=''
     done
+    INCLUDES[compile]+=" -I$B/gen/engine"
     INCLUDES[host]="-Isrc/host"
     local dir
     for dir in src/host/*/; do
@@ -326,6 +327,13 @@ publish_headers() {
     done
     publish host "${host[@]}"
     publish delivery src/delivery/*.h
+}
+
+# engine_build — a name for the engine's sources, as a header on stdout: compiled code depends on them, and what the code
+# cache keeps is not for another engine.
+engine_build() {
+    printf '/* Written by build.sh. */\n#define ENGINE_BUILD "%s"\n' \
+        "$(find src/engine -name '*.[ch]' -o -name '*.def' | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c1-64)"
 }
 
 # embed_loader FILE — the loader's script as C arrays on stdout, for src/httpd/loader_handler.c: plain, and in each
@@ -511,6 +519,7 @@ build() {
     publish_headers
     # (The layering tests build trees without a loader.)
     [ ! -e "$LOADER" ] || embed_loader "$LOADER" | put "$B/gen/loader_bytes.h"
+    engine_build | put "$B/gen/engine/engine_build.h"
     write_makefile
     make ${V:+V=1} --no-print-directory -j2 -k -f "$B/Makefile" "${@:-all}"
 }

@@ -80,6 +80,11 @@ wasm_status wasm_module_compile(wasm_module *module, const wasm_compile_options 
     return WASM_OK;
 }
 
+bool wasm_compiler_available(const wasm_compile_options *options, char *how, size_t size)
+{
+    return compile_probe(options, how, size);
+}
+
 void wasm_module_free(wasm_module *module)
 {
     native_code *native;

@@ -268,6 +268,21 @@ typedef struct wasm_compile_options {
     unsigned without;      /* ways to executable memory that are not to be tried; for tests:
                               1 a file, 2 a memfd, 4 anonymous memory */
     bool explicit_checks;  /* of memory accesses, also where guard pages could do it */
+    /* Asked before each function body: whether compiling shall be given up (INTERRUPTED). NULL:
+     * what the load options say, while loading. Called by the compiling thread. */
+    bool (*stop)(void *baton);
+    void *stop_baton;
+    /* The code cache: a directory in which compiled code is kept, and looked for first. NULL: none.
+     * It and its files must belong to root, to `cache_owner` (a user id) or to this process's user,
+     * and nobody else may be able to write there; files that are not so, or damaged, or of another
+     * engine are not used. */
+    const char *cache;
+    uint32_t cache_owner;
+    bool cached_only; /* NO_EXECUTABLE instead of compiling what the cache does not have */
+    /* What became of the cache, a line each, for a log; `bad`: somebody should look. May be NULL.
+     */
+    void (*note)(void *baton, bool bad, const char *line);
+    void *note_baton;
 } wasm_compile_options;
 
 typedef struct wasm_load_options {

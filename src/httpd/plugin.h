@@ -5,6 +5,7 @@
  *   plugin_registry.c     <WasmServePlugin NAME>: which plugins there are, by server and name
  *   plugin_module.c       a module, decoded, prepared and linked; one for all that have the same
  * bytes plugin_version.c      what a plugin runs now, and what a request keeps to its end
+ *   plugin_native.c       compiled code for modules: who makes it, and when
  *   plugin_load.c         check_config: modules are read, checked and prepared, once
  *   plugin_watch.c        in each child: the active version of WasmServePluginDir is kept up with
  *   plugin_kv.c           the shared stores of the grant kv, made before the fork
@@ -62,9 +63,10 @@
 
 /* A module, prepared. Plugins with the same bytes and tier share one. Immutable. */
 struct plugin_module {
-    struct plugin_module *next; /* plugin_module.c's */
-    unsigned refs;              /* under plugin_lock() */
-    const char *path;           /* where it was read first */
+    struct plugin_module *next;        /* plugin_module.c's */
+    struct plugin_module *native_next; /* plugin_native.c's */
+    unsigned refs;                     /* under plugin_lock() */
+    const char *path;                  /* where it was read first */
     wasm_module *wasm;
     const wasm_extern *imports; /* import_count of them, all satisfied */
     wasm_module_info info;
@@ -195,6 +197,27 @@ const char *plugin_module_memory(const struct plugin_module *module, uint64_t ca
 
 /* What to do about a module that the engine refuses. */
 const char *plugin_module_remedy(wasm_status status);
+
+/* ---- plugin_native.c ------------------------------------------------------------------------- */
+
+/* How modules are compiled, as the configuration says. The strings are the configuration's. */
+wasm_compile_options plugin_native_options(void);
+
+/* For check_config: complains of a WasmServeCodeCache that others than the server could write. */
+bool plugin_native_check(const server_rec *s);
+
+/* For post_config of a server that will run: says in the log how plugins are run, and compiles what
+ * is better done before the fork. */
+void plugin_native_post_config(server_rec *s);
+
+/* For child_init, after plugin_lock_init(): the handler for faults and the thread that compiles. */
+void plugin_native_begin(apr_pool_t *pchild, server_rec *s);
+
+/* In a child: has the module compiled in the background, if it was asked to be `auto`. */
+void plugin_native_want(struct plugin_module *module);
+
+/* How many memories of a new instance are to have guard pages (wasm_limits.guarded). */
+uint32_t plugin_native_guards(const struct plugin_module *module);
 
 /* ---- plugin_version.c ------------------------------------------------------------------------ */
 

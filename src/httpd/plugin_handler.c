@@ -62,6 +62,7 @@ int plugin_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
             return HTTP_INTERNAL_SERVER_ERROR;
         }
     }
+    plugin_native_post_config(s);
     return plugin_kv_begin(s, ptemp) ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
 

@@ -285,6 +285,7 @@ static bool make(struct plugin_instance *instance, struct plugin_result *result)
     instance->context.httpwasm = instance->guest;
     instance->kv = (kv_guest){.exchange = &instance->world, .grants = plugin->grants.bits};
     instance->context.kv = &instance->kv;
+    instance->limits.guarded = plugin_native_guards(instance->version->module);
     instance->store = wasm_store_new(&instance->limits, &instance->context);
     if (instance->guest == NULL || instance->store == NULL) {
         return fail(result, WASM_E_NO_MEMORY, "for an instance");

@@ -413,6 +413,7 @@ int plugin_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
     (void)plog;
     engine_check(&loader, s);
     plugin_dirs_check(&loader, s);
+    loader.wrong += plugin_native_check(s) ? 0 : 1;
     apr_pool_cleanup_register(pconf, NULL, drop_all, apr_pool_cleanup_null);
     plugins = plugin_all(&count);
     for (int i = 0; i < count && loader.wrong < 100; i++) {

@@ -38,6 +38,9 @@ const char *plugin_module_remedy(wasm_status status)
     case WASM_E_INTERRUPTED:
         return "make it smaller, or have the administrator define a plugin of it";
     case WASM_E_NO_COMPILER: return "write WasmServeEngine auto or interpreter";
+    case WASM_E_NO_EXECUTABLE:
+        return "write WasmServeEngine auto, or allow executable memory (MemoryDenyWriteExecute, "
+               "httpd_execmem, vm.memfd_noexec)";
     default: break;
     }
     switch (wasm_status_class(status)) {
@@ -158,8 +161,10 @@ static struct plugin_module *module_make(const struct plugin_bytes *from, apr_po
 {
     struct plugin_module *module = calloc(1, sizeof(*module));
     uint64_t end = thread_time() + from->nanoseconds;
+    wasm_compile_options compile = plugin_native_options();
     wasm_load_options options = {.quota = from->quota,
                                  .tier = from->tier,
+                                 .compile = &compile,
                                  .stop = from->nanoseconds != 0 ? is_over : NULL,
                                  .stop_baton = &end};
     wasm_report report;
@@ -236,6 +241,7 @@ struct plugin_module *plugin_module_get(const struct plugin_bytes *from, apr_poo
     }
     plugin_unlock();
     if (meanwhile == NULL) {
+        plugin_native_want(module);
         return module;
     }
     module_free(module);

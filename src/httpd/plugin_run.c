@@ -73,6 +73,7 @@ void plugin_child_init(apr_pool_t *pchild, server_rec *s)
         apr_pool_cleanup_register(pchild, watchdog, watchdog_end, apr_pool_cleanup_null);
     }
     plugin_instance_child_init(pchild);
+    plugin_native_begin(pchild, s);
     plugin_watch_begin(pchild, s);
 }
 
@@ -204,6 +205,7 @@ static wasm_status call_begin(request_rec *r, struct call *call, const struct pl
                               struct plugin_result *result)
 {
     wasm_status status = wasi_new(options, &call->process, &result->report);
+    wasm_limits store = limits->store;
 
     if (status != WASM_OK) {
         call->process = NULL;
@@ -212,7 +214,8 @@ static wasm_status call_begin(request_rec *r, struct call *call, const struct pl
     call->kv = (kv_guest){.exchange = options->exchange, .grants = plugin->grants.bits};
     call->context.wasi = call->process;
     call->context.kv = &call->kv;
-    call->store = wasm_store_new(&limits->store, &call->context);
+    store.guarded = plugin_native_guards(plugin_use(r, plugin)->module);
+    call->store = wasm_store_new(&store, &call->context);
     if (call->store == NULL) {
         LOG_R(APLOG_CRIT, APR_ENOMEM, r, "plugin %s: no memory for a store",
               plugin_title(r, plugin));

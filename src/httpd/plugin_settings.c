@@ -470,8 +470,8 @@ static const char *engine_parse(void *slot, const struct setting_input *in)
     struct setting_engine value = {.set = true};
     const char *word = in->argv[0];
 
-    if (in->argc != 1) {
-        return "takes one word: auto, interpreter or compiler";
+    if (in->argc < 1 || in->argc > 2) {
+        return "takes one word: auto, interpreter or compiler, and perhaps explicit behind it";
     }
     if (strcasecmp(word, "auto") == 0) {
         value.tier = WASM_TIER_AUTO;
@@ -481,6 +481,14 @@ static const char *engine_parse(void *slot, const struct setting_input *in)
         value.tier = WASM_TIER_COMPILER;
     } else {
         return apr_psprintf(in->temp, "\"%s\" is not one of auto, interpreter, compiler", word);
+    }
+    if (in->argc == 2) {
+        if (value.tier == WASM_TIER_INTERPRETER || strcasecmp(in->argv[1], "explicit") != 0) {
+            return apr_psprintf(in->temp,
+                                "\"%s\": behind auto or compiler stands explicit, or nothing",
+                                in->argv[1]);
+        }
+        value.explicit_checks = true;
     }
     value.line = where(in);
     *(struct setting_engine *)slot = value;
@@ -535,6 +543,27 @@ static const char *memory_total_parse(void *slot, const struct setting_input *in
     return NULL;
 }
 
+static const char *code_cache_parse(void *slot, const struct setting_input *in)
+{
+    struct setting_code_cache value = {.set = true};
+
+    if (in->cmd != NULL && in->cmd->server->is_virtual) {
+        return "is for all virtual hosts; write it outside of <VirtualHost>";
+    }
+    if (in->argc != 1) {
+        return "takes one directory (quote a path with blanks), or Off";
+    }
+    if (strcasecmp(in->argv[0], "off") != 0) {
+        value.path = ap_server_root_relative(in->pool, in->argv[0]);
+        if (value.path == NULL) {
+            return apr_psprintf(in->temp, "\"%s\" is not a valid path", in->argv[0]);
+        }
+    }
+    value.line = where(in);
+    *(struct setting_code_cache *)slot = value;
+    return NULL;
+}
+
 static const char *plugin_dir_parse(void *slot, const struct setting_input *in)
 {
     struct setting_plugin_dir value = {.set = true};
@@ -561,7 +590,8 @@ SETTING_TYPE(handler, "NAME|./FILE.wasm|none", override);
 SETTING_TYPE(filter, "NAME ...|none", filter);
 SETTING_TYPE(config, "STRING|@FILE", override);
 SETTING_TYPE(reuse, "request|N", override);
-SETTING_TYPE(engine, "auto|interpreter|compiler", override);
+SETTING_TYPE(engine, "auto|interpreter|compiler [explicit]", override);
+SETTING_TYPE(code_cache, "DIR|Off", override);
 SETTING_TYPE(plugin_dir, "DIR|none", override);
 SETTING_TYPE(user_plugins, "Off|On [native]", override);
 SETTING_TYPE(memory_total, "SIZE|Off", override);

@@ -112,10 +112,11 @@ struct setting_filter {
     struct setting_names late;  /* <Directory>, <Files>, <Proxy>, .htaccess */
 };
 
-/* WasmServeEngine auto|interpreter|compiler */
+/* WasmServeEngine auto|interpreter|compiler [explicit] */
 struct setting_engine {
     bool set;
     wasm_tier tier;
+    bool explicit_checks; /* no guard pages, and so no signal handler */
     const char *line; /* "file:line" */
 };
 
@@ -130,6 +131,13 @@ struct setting_user_plugins {
 struct setting_plugin_dir {
     bool set;
     const char *path; /* absolute; NULL: none */
+    const char *line; /* "file:line" */
+};
+
+/* WasmServeCodeCache DIR|Off */
+struct setting_code_cache {
+    bool set;
+    const char *path; /* absolute; NULL: Off */
     const char *line; /* "file:line" */
 };
 
@@ -149,6 +157,7 @@ struct setting_memory_total {
     TYPE(config, struct setting_config)                                                            \
     TYPE(reuse, struct setting_reuse)                                                              \
     TYPE(engine, struct setting_engine)                                                            \
+    TYPE(code_cache, struct setting_code_cache)                                                    \
     TYPE(plugin_dir, struct setting_plugin_dir)                                                    \
     TYPE(user_plugins, struct setting_user_plugins)                                                \
     TYPE(memory_total, struct setting_memory_total)

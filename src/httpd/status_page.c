@@ -102,9 +102,13 @@ static const char *quoted(request_rec *r, const char *text)
     return out;
 }
 
-static const char *tier_name(wasm_tier tier)
+/* What new instances run in, which may have changed since the module was loaded. */
+static const char *tier_name(const struct plugin_module *module)
 {
-    return tier == WASM_TIER_COMPILER ? "compiler" : "interpreter";
+    wasm_module_info info;
+
+    wasm_module_describe(module->wasm, &info);
+    return info.tier == WASM_TIER_COMPILER ? "compiler" : "interpreter";
 }
 
 static const char *features(request_rec *r, wasm_features bits, const char *separator)
@@ -267,7 +271,7 @@ static void html_plugin(request_rec *r, const struct plugin *plugin)
     ap_rvputs(r, "<tr><th scope=\"row\">SHA-256</th><td><code>", module->hex, "</code></td></tr>\n",
               NULL);
     html_row(r, "ABI", host_abi_name(module->abi));
-    html_row(r, "Runs in the", tier_name(module->info.tier));
+    html_row(r, "Runs in the", tier_name(module));
     html_row(r, "Needs", features(r, module->info.used, ", "));
     html_row(r, "Bytes", apr_psprintf(r->pool, "%" APR_SIZE_T_FMT, module->info.file_bytes));
     html_row(r, "Prepared",
@@ -434,7 +438,7 @@ static void json_plugin(request_rec *r, const struct plugin *plugin)
     ap_rvputs(r, "{\"name\":\"", plugin->name, "\",\"server\":\"",
               quoted(r, server_name(r, plugin)), "\",\"file\":\"", quoted(r, module->path),
               "\",\"version\":", word, ",\"sha256\":\"", module->hex, "\",\"abi\":\"",
-              host_abi_name(module->abi), "\",\"tier\":\"", tier_name(module->info.tier),
+              host_abi_name(module->abi), "\",\"tier\":\"", tier_name(module),
               "\",\"features\":[", *needs ? apr_pstrcat(r->pool, "\"", needs, "\"", NULL) : "", "]",
               NULL);
     ap_rprintf(r, ",\"bytes\":%" APR_SIZE_T_FMT ",\"prepared_bytes\":%" APR_SIZE_T_FMT,

@@ -21,6 +21,8 @@ const char run_options_usage[] =
     "  --invoke F            call the export F with the ARGs and print its results, a line each\n"
     "  --engine TIER         interpreter, compiler or auto (default); compiler,explicit: without\n"
     "                        guard pages\n"
+    "  --cache DIR           keep compiled code in this directory, and use what is there; compiles\n"
+    "                        also without --engine, where that is possible\n"
     "  --dir HOST::GUEST[:ro|:rw]   show the directory HOST as GUEST (default: rw)\n"
     "  --env NAME=VALUE      set a variable of the guest's environment; NAME alone: as it is here\n"
     "  --memory SIZE         bytes of linear memory, with K, M or G (default 1G)\n"
@@ -121,6 +123,9 @@ static bool take_option(run_options *options, const char *name, const char *valu
     }
     if (strcmp(name, "--engine") == 0) {
         fine = tool_engine_parse(value, &options->engine);
+    } else if (strcmp(name, "--cache") == 0) {
+        options->engine.compile.cache = value;
+        fine = *value != '\0';
     } else if (strcmp(name, "--dir") == 0) {
         fine = add_dir(options, value);
     } else if (strcmp(name, "--env") == 0) {

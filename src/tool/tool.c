@@ -17,6 +17,7 @@ static const struct subcommand {
 } subcommands[] = {
     {"run", "run a module in the sandbox", tool_run},
     {"inspect", "say what a module needs and offers", tool_inspect},
+    {"compile", "make machine code of modules ahead of time", tool_compile},
     {"pack", "put an app into a folder as browsers get it best", tool_pack},
     {"plugin", "keep, check and switch versions of the server's plugins", tool_plugin},
     {"spec", "run scripts of the WebAssembly test suite", tool_spec},

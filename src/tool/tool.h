@@ -17,6 +17,7 @@ enum tool_exit {
 };
 
 int tool_run(int argc, char **argv);     /* tool_run.c: a module in the sandbox */
+int tool_compile(int argc, char **argv); /* tool_compile.c: machine code ahead of time */
 int tool_inspect(int argc, char **argv); /* tool_inspect.c: what a module needs and offers */
 int tool_pack(int argc, char **argv);    /* tool_pack.c: the deploy step */
 int tool_plugin(int argc, char **argv);  /* tool_plugin.c: versions of a server's plugins */

@@ -3,6 +3,7 @@
  */
 #include "tool_engine.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,11 +28,23 @@ bool tool_engine_parse(const char *text, tool_engine *engine)
     return false;
 }
 
+/* What somebody should look at. */
+static void note(void *baton, bool bad, const char *line)
+{
+    (void)baton;
+    if (bad)
+        fprintf(stderr, "wasmserve: %s\n", line);
+}
+
 wasm_status tool_engine_begin(tool_engine *engine, wasm_limits *limits, uint32_t memories,
                               wasm_report *report)
 {
     const long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
+    if (engine->tier == WASM_TIER_AUTO && engine->compile.cache != NULL &&
+        wasm_compiler_available(&engine->compile, NULL, 0))
+        engine->tier = WASM_TIER_COMPILER;
+    engine->compile.note = note;
     if (engine->tier != WASM_TIER_COMPILER)
         return WASM_OK;
     engine->compile.threads = processors > 0 ? (uint32_t)processors : 1;

@@ -114,8 +114,7 @@ static int refuse(const run *r, const wasm_report *report)
 /* Loads and links. */
 static int prepare(run *r)
 {
-    wasm_load_options options = {.tier = r->options.engine.tier,
-                                 .compile = &r->options.engine.compile,
+    wasm_load_options options = {.compile = &r->options.engine.compile,
                                  .trace = r->options.trace,
                                  .log = trace_line};
     wasm_module_info info;
@@ -128,8 +127,10 @@ static int prepare(run *r)
         run_complain("%s: %s", r->options.file, strerror(errno));
         return TOOL_REFUSED;
     }
-    if (tool_engine_begin(&r->options.engine, &r->options.limits, 4, &report) != WASM_OK ||
-        wasm_module_load(r->bytes, r->length, &options, &r->module, &report) != WASM_OK)
+    if (tool_engine_begin(&r->options.engine, &r->options.limits, 4, &report) != WASM_OK)
+        return refuse(r, &report);
+    options.tier = r->options.engine.tier; /* a cache may have made it the compiler */
+    if (wasm_module_load(r->bytes, r->length, &options, &r->module, &report) != WASM_OK)
         return refuse(r, &report);
     wasm_module_describe(r->module, &info);
     r->imports = calloc((size_t)info.import_count + 1, sizeof *r->imports);

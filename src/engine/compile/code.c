@@ -141,6 +141,16 @@ wasm_status code_map(const uint8_t *bytes, size_t length, const char *directory,
                        said ? why : "no way is left to try");
 }
 
+int code_map_file(int fd, uint32_t at, size_t length, code_mapping *out)
+{
+    void *base = mmap(NULL, length, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, (off_t)at);
+
+    if (base == MAP_FAILED)
+        return errno;
+    *out = (code_mapping){.base = base, .length = length, .way = CODE_WAY_FILE};
+    return 0;
+}
+
 void code_unmap(code_mapping *mapping)
 {
     if (mapping->base)

@@ -34,6 +34,10 @@ typedef unsigned code_ways;
  * Error: NO_EXECUTABLE, with what each way said. */
 wasm_status code_map(const uint8_t *bytes, size_t length, const char *directory, code_ways without,
                      code_mapping *out, wasm_report *report);
+/* Maps a part of a file that nobody changes, from `at`, a multiple of the page size. 0, or an
+ * errno.
+ */
+int code_map_file(int fd, uint32_t at, size_t length, code_mapping *out);
 void code_unmap(code_mapping *mapping); /* one that is all zeroes is allowed */
 
 #endif

@@ -17,11 +17,13 @@
  *          index, and the status of the first that failed.
  */
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "build.h"
+#include "cache.h"
 #include "compile.h"
 #include "native_impl.h"
 #include "report.h"
@@ -64,6 +66,7 @@ struct job {
     piece *wrappers, *outside; /* by type */
     _Atomic uint32_t next;
     _Atomic int status; /* the first failure, or WASM_OK */
+    digest key;         /* of the cache, where there is one */
     native_module *out;
     uint8_t *image;
     uint32_t image_length;
@@ -75,6 +78,39 @@ bool compile_available(void)
     const target *here = target_here();
 
     return here && here->available();
+}
+
+bool compile_probe(const wasm_compile_options *options, char *how, size_t size)
+{
+    static const wasm_compile_options defaults = {0};
+    const target *here = target_here();
+    code_mapping code;
+    wasm_report report;
+    uint8_t page[64];
+    wasm_status status;
+
+    if (!how)
+        size = 0;
+    if (!options)
+        options = &defaults;
+    if (!compile_available()) {
+        snprintf(how, size, "%s", "there is no compiler for this processor");
+        return false;
+    }
+    memset(page, 0, sizeof page);
+    report_clear(&report);
+    status = code_map(page, sizeof page, options->directory, options->without, &code, &report);
+    if (status != WASM_OK) {
+        snprintf(how, size, "the system allows no executable memory: %s", report.detail);
+        return false;
+    }
+    snprintf(how, size, "%s, code in %s, %s", here->name, code_way_text(code.way),
+             options->explicit_checks || !here->fault_at ? "checks of memory accesses"
+             : wasm_guard_available()
+                 ? "guard pages"
+                 : "checks of memory accesses (no address space for guard pages)");
+    code_unmap(&code);
+    return true;
 }
 
 static void fail(job *j, wasm_status status)
@@ -169,6 +205,10 @@ static wasm_status worker_begin(job *j, uint8_t number, size_t bytes)
     w->number = number;
     w->view = *j->module;
     quota_init(&w->view.quota, bytes);
+    if (j->options->stop) {
+        w->view.stop = j->options->stop;
+        w->view.stop_baton = j->options->stop_baton;
+    }
     if (number > 0) { /* who is asked whether to go on may not know threads */
         w->view.stop = NULL;
         w->view.log = NULL;
@@ -461,6 +501,27 @@ static void end(job *j)
     quota_free(&j->quota, j->image, j->image_length);
 }
 
+/* What was just kept is mapped from there, so that all processes share it. Where that cannot be,
+ * the code of this process does without. */
+static wasm_status map(job *j, wasm_report *report)
+{
+    const wasm_compile_options *o = j->options;
+
+    if (o->cache && !(o->without & 1u << CODE_WAY_FILE) &&
+        cache_store(j->out, j->image, j->image_length, o, &j->key)) {
+        native_module *kept = cache_load(j->module, o, &j->key, j->build.guarded);
+
+        if (kept) {
+            native_release(j->out);
+            j->out = kept;
+            return WASM_OK;
+        }
+    }
+    TRY(code_map(j->image, j->image_length, o->directory, o->without, &j->out->code, report));
+    j->out->range = native_register(j->out);
+    return j->out->range ? WASM_OK : WASM_E_NO_MEMORY;
+}
+
 static wasm_status run(job *j, wasm_report *report)
 {
     wasm_status status;
@@ -476,10 +537,7 @@ static wasm_status run(job *j, wasm_report *report)
     TRY(compile_thunks(j));
     TRY(out_new(j));
     TRY(link_image(j));
-    TRY(code_map(j->image, j->image_length, j->options->directory, j->options->without,
-                 &j->out->code, report));
-    j->out->range = native_register(j->out);
-    return j->out->range ? WASM_OK : WASM_E_NO_MEMORY;
+    return map(j, report);
 }
 
 static uint64_t nanoseconds(void)
@@ -536,6 +594,18 @@ wasm_status compile_module(const wasm_module *module, const wasm_compile_options
         return report_fail(report, WASM_E_NO_COMPILER, WASM_NO_OFFSET, WASM_NO_FUNC, NULL);
     j.build =
         (build_options){.guarded = wants_guard(module, j.options, j.target), .target = j.target};
+    if (j.options->cache) {
+        cache_key(module, j.target, j.build.guarded, &j.key);
+        if (!(j.options->without & 1u << CODE_WAY_FILE))
+            j.out = cache_load(module, j.options, &j.key, j.build.guarded);
+        if (j.out) {
+            *out = &j.out->head;
+            return WASM_OK;
+        }
+    }
+    if (j.options->cached_only)
+        return report_fail(report, WASM_E_NO_EXECUTABLE, WASM_NO_OFFSET, WASM_NO_FUNC,
+                           "the code cache does not have it");
     status = run(&j, report);
     if (status == WASM_OK) {
         trace(&j, nanoseconds() - start);

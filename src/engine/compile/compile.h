@@ -13,6 +13,8 @@
 
 /* Whether there is a compiler for this processor. */
 bool compile_available(void);
+/* As wasm_compiler_available(). */
+bool compile_probe(const wasm_compile_options *options, char *how, size_t size);
 
 /* *out belongs to the caller, who gives it to the module or frees it with its tier's release(). A
  * function that the compiler declines is run by the module's tier. The module must have been

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cache.c — cache.h: a file of compiled code, written, judged and mapped.
+ *
+ * How:     header │ entries │ wrappers │ functions │ sites │ 0… │ code, from a page on
+ *
+ *          Numbers are 32 bits as the machine has them: no other reads them. The check covers all
+ *          that is behind it. A file is mapped to be read, judged, and only then its code to be
+ *          executed: through the same descriptor, so that it is the same file.
+ * Memory:  see cache.h. Threads: any.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cache.h"
+#include "engine_build.h"
+
+enum { FORMAT = 1, FUNC_BYTES = 12, LEB_MAX = 5, NAME_BYTES = 64 + sizeof ".code" };
+
+static const char magic[8] = {'w', 'a', 's', 'm', 'c', 'o', 'd', 'e'};
+
+typedef struct header {
+    char magic[8];
+    uint32_t format, header_bytes;
+    digest check; /* of what follows, to the end of the file */
+    digest key;
+    uint32_t entry_count, wrapper_count, func_count, site_bytes, own_code;
+    uint32_t code_at, code_length, page;
+    uint32_t stubs[STUB_COUNT];
+} header;
+
+enum { CHECKED = offsetof(header, key) };
+
+/* ---- the key --------------------------------------------------------------------------------- */
+
+void cache_key(const wasm_module *module, const target *here, bool guarded, digest *out)
+{
+    digest_state s;
+    digest bytes;
+
+    digest_begin(&s);
+    digest_add(&s, module->bytes, module->length);
+    digest_end(&s, &bytes);
+    digest_begin(&s);
+    digest_add(&s, magic, sizeof magic);
+    digest_add_u32(&s, FORMAT);
+    digest_add(&s, ENGINE_BUILD, sizeof ENGINE_BUILD);
+    digest_add(&s, here->name, strlen(here->name) + 1);
+    digest_add_u32(&s, here->features());
+    digest_add_u32(&s, guarded);
+    digest_add(&s, &bytes, sizeof bytes);
+    digest_end(&s, out);
+}
+
+static void file_name(const digest *key, char name[NAME_BYTES])
+{
+    const uint8_t *bytes = (const uint8_t *)key->words;
+
+    for (size_t i = 0; i < sizeof key->words; i++)
+        snprintf(name + 2 * i, 3, "%02x", bytes[i]);
+    memcpy(name + 64, ".code", sizeof ".code");
+}
+
+__attribute__((format(printf, 3, 4))) static void note(const wasm_compile_options *options,
+                                                       bool bad, const char *format, ...)
+{
+    char line[512];
+    va_list values;
+
+    if (!options->note)
+        return;
+    va_start(values, format);
+    vsnprintf(line, sizeof line, format, values);
+    va_end(values);
+    options->note(options->note_baton, bad, line);
+}
+
+/* ---- judging --------------------------------------------------------------------------------- */
+
+static uint32_t get(const uint8_t *at, size_t index)
+{
+    uint32_t value;
+
+    memcpy(&value, at + 4 * index, sizeof value);
+    return value;
+}
+
+/* Pairs of numbers of at most LEB_MAX bytes, and nothing behind the last. */
+static bool sites_are_whole(const uint8_t *at, const uint8_t *end)
+{
+    unsigned length = 0, numbers = 0;
+
+    for (; at < end; at++) {
+        if (++length > LEB_MAX)
+            return false;
+        if (!(*at & 0x80)) {
+            length = 0;
+            numbers++;
+        }
+    }
+    return length == 0 && numbers % 2 == 0;
+}
+
+static bool funcs_are_sound(const cache_view *v)
+{
+    uint32_t code = v->own_code, sites = 0;
+
+    for (uint32_t i = 0; i <= v->func_count; i++) {
+        const uint8_t *f = v->funcs + (size_t)i * FUNC_BYTES;
+        const bool last = i == v->func_count;
+
+        if (get(f, 0) < code || get(f, 0) > v->code_length || get(f, 2) < sites ||
+            get(f, 2) > v->site_bytes)
+            return false;
+        if (i > 0 &&
+            (get(f, 0) == code || !sites_are_whole(v->sites + sites, v->sites + get(f, 2))))
+            return false;
+        if (!last && (get(f, 1) >= v->entry_count || get(v->entries, get(f, 1)) != get(f, 0)))
+            return false;
+        code = get(f, 0);
+        sites = get(f, 2);
+        if (last && (get(f, 1) != WASM_NO_FUNC || code != v->code_length || sites != v->site_bytes))
+            return false;
+    }
+    return true;
+}
+
+static bool tables_are_sound(const cache_view *v)
+{
+    for (uint32_t i = 0; i < v->entry_count; i++)
+        if (get(v->entries, i) >= v->code_length)
+            return false;
+    for (uint32_t i = 0; i < v->wrapper_count; i++)
+        if (get(v->wrappers, i) >= v->code_length)
+            return false;
+    for (unsigned i = 0; i < STUB_COUNT; i++)
+        if (v->stubs[i] >= v->code_length)
+            return false;
+    return v->own_code <= v->code_length && funcs_are_sound(v);
+}
+
+/* The tables end where or before the code begins. */
+static uint64_t tables_end(const header *h)
+{
+    return sizeof *h + 4 * ((uint64_t)h->entry_count + h->wrapper_count) +
+           FUNC_BYTES * ((uint64_t)h->func_count + 1) + h->site_bytes;
+}
+
+const char *cache_read(const uint8_t *bytes, size_t length, const digest *key, cache_view *out)
+{
+    digest_state s;
+    digest check;
+    header h;
+
+    if (length < sizeof h)
+        return "it is cut short";
+    memcpy(&h, bytes, sizeof h);
+    if (memcmp(h.magic, magic, sizeof magic) != 0 || h.format != FORMAT ||
+        h.header_bytes != sizeof h)
+        return "it is not a file of this engine's";
+    if (!digest_equal(&h.key, key))
+        return "it is for another module, engine or processor";
+    digest_begin(&s);
+    digest_add(&s, bytes + CHECKED, length - CHECKED);
+    digest_end(&s, &check);
+    if (!digest_equal(&check, &h.check))
+        return "it is damaged";
+    if (h.code_length == 0 || h.code_length > INT32_MAX ||
+        (uint64_t)h.code_at + h.code_length != length || tables_end(&h) > h.code_at ||
+        h.page == 0 || h.code_at % h.page != 0)
+        return "its parts do not fit";
+    *out = (cache_view){.entry_count = h.entry_count,
+                        .wrapper_count = h.wrapper_count,
+                        .func_count = h.func_count,
+                        .site_bytes = h.site_bytes,
+                        .own_code = h.own_code,
+                        .code_at = h.code_at,
+                        .code_length = h.code_length};
+    memcpy(out->stubs, h.stubs, sizeof out->stubs);
+    out->entries = bytes + sizeof h;
+    out->wrappers = out->entries + 4 * (size_t)h.entry_count;
+    out->funcs = out->wrappers + 4 * (size_t)h.wrapper_count;
+    out->sites = out->funcs + FUNC_BYTES * ((size_t)h.func_count + 1);
+    return tables_are_sound(out) ? NULL : "its tables make no sense";
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+/* NULL, or what is wrong with who may write it. */
+static const char *complaint(const struct stat *info, const wasm_compile_options *options)
+{
+    if (info->st_uid != 0 && info->st_uid != geteuid() && info->st_uid != options->cache_owner)
+        return "it belongs to somebody else";
+    if (info->st_mode & (S_IWGRP | S_IWOTH))
+        return "others may write it";
+    return NULL;
+}
+
+static int open_directory(const wasm_compile_options *options)
+{
+    int fd = open(options->cache, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const char *why = NULL;
+    struct stat info;
+
+    if (fd < 0 || fstat(fd, &info) != 0)
+        why = strerror(errno);
+    else
+        why = complaint(&info, options);
+    if (!why)
+        return fd;
+    note(options, true, "%s is not used: %s", options->cache, why);
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static int open_file(int directory, const char *name, const wasm_compile_options *options,
+                     size_t *length)
+{
+    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    const char *why;
+    struct stat info;
+
+    if (fd < 0 && errno == ENOENT)
+        return -1;
+    if (fd < 0 || fstat(fd, &info) != 0)
+        why = strerror(errno);
+    else if (!S_ISREG(info.st_mode) || info.st_size <= 0 || (uint64_t)info.st_size > UINT32_MAX)
+        why = "it is not a file with code";
+    else
+        why = complaint(&info, options);
+    if (!why) {
+        *length = (size_t)info.st_size;
+        return fd;
+    }
+    note(options, true, "%s/%s is not used: %s", options->cache, name, why);
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static void *copy(quota *q, const void *from, size_t bytes)
+{
+    void *block = bytes > 0 ? quota_realloc(q, NULL, 0, bytes) : NULL;
+
+    if (block)
+        memcpy(block, from, bytes);
+    return block;
+}
+
+/* All but the mapping of the code. */
+static native_module *make(const wasm_module *module, const cache_view *v, bool guarded)
+{
+    native_module *out = calloc(1, sizeof *out);
+
+    if (!out)
+        return NULL;
+    quota_init(&out->quota, 0); /* bounded by the file */
+    out->head.tier = &native_tier_here;
+    out->module = module;
+    out->guarded = guarded;
+    out->entry_count = v->entry_count;
+    out->wrapper_count = v->wrapper_count;
+    out->func_count = v->func_count;
+    out->site_bytes = v->site_bytes;
+    out->own_code = v->own_code;
+    memcpy(out->stubs, v->stubs, sizeof out->stubs);
+    out->entries = copy(&out->quota, v->entries, 4 * (size_t)v->entry_count);
+    out->wrappers = copy(&out->quota, v->wrappers, 4 * (size_t)v->wrapper_count);
+    out->funcs = copy(&out->quota, v->funcs, FUNC_BYTES * ((size_t)v->func_count + 1));
+    out->sites = copy(&out->quota, v->sites, v->site_bytes);
+    if ((!out->entries && v->entry_count) || (!out->wrappers && v->wrapper_count) || !out->funcs ||
+        (!out->sites && v->site_bytes)) {
+        native_release(out);
+        return NULL;
+    }
+    return out;
+}
+
+static native_module *load(int fd, size_t length, const wasm_module *module, const digest *key,
+                           bool guarded, const char **why)
+{
+    void *bytes = mmap(NULL, length, PROT_READ, MAP_PRIVATE, fd, 0);
+    native_module *out = NULL;
+    cache_view view;
+    int error;
+
+    if (bytes == MAP_FAILED) {
+        *why = strerror(errno);
+        return NULL;
+    }
+    *why = cache_read(bytes, length, key, &view);
+    if (!*why &&
+        (view.entry_count != module->func_count || view.wrapper_count != module->type_count ||
+         view.code_at % (uint32_t)sysconf(_SC_PAGESIZE) != 0))
+        *why = "it does not fit the module";
+    if (!*why) {
+        out = make(module, &view, guarded);
+        *why = out ? NULL : "out of memory";
+    }
+    munmap(bytes, length);
+    if (!out)
+        return NULL;
+    error = code_map_file(fd, view.code_at, view.code_length, &out->code);
+    if (error != 0)
+        *why = strerror(error);
+    else if (!(out->range = native_register(out)))
+        *why = "out of memory";
+    if (*why) {
+        native_release(out);
+        return NULL;
+    }
+    return out;
+}
+
+native_module *cache_load(const wasm_module *module, const wasm_compile_options *options,
+                          const digest *key, bool guarded)
+{
+    int directory = open_directory(options), fd;
+    native_module *out = NULL;
+    const char *why = NULL;
+    char name[NAME_BYTES];
+    size_t length = 0;
+
+    if (directory < 0)
+        return NULL;
+    file_name(key, name);
+    fd = open_file(directory, name, options, &length);
+    if (fd >= 0) {
+        out = load(fd, length, module, key, guarded, &why);
+        if (out)
+            note(options, false, "%s/%s is used", options->cache, name);
+        else
+            note(options, true, "%s/%s is not used: %s", options->cache, name, why);
+        close(fd);
+    }
+    close(directory);
+    return out;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+/* The file in memory; NULL: out of memory. */
+static uint8_t *compose(const native_module *native, const uint8_t *image, uint32_t length,
+                        const digest *key, size_t *out_length)
+{
+    const uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
+    header h = {.format = FORMAT,
+                .header_bytes = sizeof h,
+                .key = *key,
+                .entry_count = native->entry_count,
+                .wrapper_count = native->wrapper_count,
+                .func_count = native->func_count,
+                .site_bytes = native->site_bytes,
+                .own_code = native->own_code,
+                .code_length = length,
+                .page = page};
+    const uint64_t code_at = (tables_end(&h) + page - 1) / page * page;
+    digest_state s;
+    uint8_t *bytes, *at;
+
+    if (code_at + length > UINT32_MAX || !(bytes = calloc(1, (size_t)code_at + length)))
+        return NULL;
+    h.code_at = (uint32_t)code_at;
+    memcpy(h.magic, magic, sizeof magic);
+    memcpy(h.stubs, native->stubs, sizeof h.stubs);
+    at = bytes + sizeof h;
+    if (native->entry_count > 0)
+        memcpy(at, native->entries, 4 * (size_t)native->entry_count);
+    at += 4 * (size_t)native->entry_count;
+    if (native->wrapper_count > 0)
+        memcpy(at, native->wrappers, 4 * (size_t)native->wrapper_count);
+    at += 4 * (size_t)native->wrapper_count;
+    memcpy(at, native->funcs, FUNC_BYTES * ((size_t)native->func_count + 1));
+    at += FUNC_BYTES * ((size_t)native->func_count + 1);
+    if (native->site_bytes > 0)
+        memcpy(at, native->sites, native->site_bytes);
+    memcpy(bytes + code_at, image, length);
+    memcpy(bytes, &h, sizeof h);
+    *out_length = (size_t)code_at + length;
+    digest_begin(&s);
+    digest_add(&s, bytes + CHECKED, *out_length - CHECKED);
+    digest_end(&s, &h.check);
+    memcpy(bytes, &h, sizeof h);
+    return bytes;
+}
+
+static int write_file(int directory, const char *name, const uint8_t *bytes, size_t length)
+{
+    char temporary[NAME_BYTES + 40];
+    int fd, error = 0;
+
+    snprintf(temporary, sizeof temporary, "%s.%ld.%p.new", name, (long)getpid(),
+             (const void *)bytes);     /* several threads may be at it */
+    unlinkat(directory, temporary, 0); /* of a process that ended, with the same number */
+    fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno;
+    while (length > 0 && error == 0) {
+        ssize_t written = write(fd, bytes, length);
+
+        if (written > 0) {
+            bytes += written;
+            length -= (size_t)written;
+        } else if (written == 0 || errno != EINTR) {
+            error = written == 0 ? ENOSPC : errno;
+        }
+    }
+    /* Readable by all, as modules are: root's tool fills it for the server's user. */
+    if (error == 0 && fchmod(fd, 0644) != 0)
+        error = errno;
+    if (close(fd) != 0 && error == 0)
+        error = errno;
+    if (error == 0 && renameat(directory, temporary, directory, name) != 0)
+        error = errno;
+    if (error != 0)
+        unlinkat(directory, temporary, 0);
+    return error;
+}
+
+bool cache_store(const native_module *native, const uint8_t *image, uint32_t length,
+                 const wasm_compile_options *options, const digest *key)
+{
+    int directory = open_directory(options), error = ENOMEM;
+    char name[NAME_BYTES];
+    size_t bytes_length = 0;
+    uint8_t *bytes;
+
+    if (directory < 0)
+        return false;
+    file_name(key, name);
+    bytes = compose(native, image, length, key, &bytes_length);
+    if (bytes)
+        error = write_file(directory, name, bytes, bytes_length);
+    free(bytes);
+    close(directory);
+    /* That the server may only read it is a choice of the administrator's. */
+    note(options, error != 0 && error != EACCES && error != EROFS, "%s/%s %s%s", options->cache,
+         name, error == 0 ? "is kept" : "is not kept: ", error == 0 ? "" : strerror(error));
+    return error == 0;
+}

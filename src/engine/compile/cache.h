@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cache.h — compiled code in a directory, for other processes and the next start.
+ *
+ * A file is named by the digest of all that its code depends on: the module, the engine's sources,
+ * the processor's features, guard pages or not. It is written beside and renamed, so that there is
+ * none that is half there, and never changed. Whoever can write it can run code in the server:
+ * directory and file must belong to root, the process's user or options->cache_owner, and be
+ * writable by nobody else; its own digest finds damage, not forgery.
+ *
+ * Memory: a native_module belongs to the caller. Threads: any, also of several processes.
+ */
+#ifndef WASMSERVE_CACHE_H
+#define WASMSERVE_CACHE_H
+
+#include "digest.h"
+#include "native_impl.h"
+
+/* Where the tables of a file are; pointers into its bytes. */
+typedef struct cache_view {
+    const uint8_t *entries, *wrappers, *funcs, *sites; /* of 4, 4, 12 and 1 bytes */
+    uint32_t entry_count, wrapper_count, func_count, site_bytes, own_code;
+    uint32_t stubs[STUB_COUNT];
+    uint32_t code_at, code_length;
+} cache_view;
+
+/* What a file's code is for. */
+void cache_key(const wasm_module *module, const target *here, bool guarded, digest *out);
+
+/* Whether the bytes are a file for `key` in which every table is what readers may rely on. NULL, or
+ * why not: static storage. Only the code itself cannot be judged. */
+const char *cache_read(const uint8_t *bytes, size_t length, const digest *key, cache_view *out);
+
+/* The code of the module, mapped from its file; NULL if there is none that can be used, which has
+ * been noted. */
+native_module *cache_load(const wasm_module *module, const wasm_compile_options *options,
+                          const digest *key, bool guarded);
+
+/* Writes a file with the tables of `native`, whose code is `image`. False: noted. */
+bool cache_store(const native_module *native, const uint8_t *image, uint32_t length,
+                 const wasm_compile_options *options, const digest *key);
+
+#endif

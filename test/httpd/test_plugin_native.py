@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""WasmServeEngine: the first request does not wait for the compiler, a fault of a guest stays the guest's, and where no
+code can be executed everything works all the same."""
+import json
+import os
+import platform
+import re
+
+import pytest
+
+import plugin_wat
+
+pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="there is a compiler for x86-64 only")
+
+OUT_OF_BOUNDS = """(module
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (func (export "_start") (drop (i64.load (i32.const 0x7ffffff0)))))"""
+
+
+def config(engine, *more):
+    return "\n".join([
+        *more, "WasmServeEngine %s" % engine,
+        "<WasmServePlugin hello>\nWasmServeModule hello.wasm\n</WasmServePlugin>",
+        "<WasmServePlugin wild>\nWasmServeModule wild.wasm\n</WasmServePlugin>",
+        "<Location /hello>\nWasmServeHandler hello\n</Location>",
+        "<Location /wild>\nWasmServeHandler wild\n</Location>",
+        "<Location /status>\nSetHandler wasmserve-status\n</Location>"])
+
+
+def files(h):
+    h.write("hello.wasm", plugin_wat.says(b"Content-Type: text/plain\n\nhello\n"))
+    h.write("wild.wasm", plugin_wat.assemble(OUT_OF_BOUNDS))
+
+
+def tiers(server):
+    return {plugin["name"]: plugin["tier"] for plugin in json.loads(server.get("/status?json").body)["plugins"]}
+
+
+def check_calls(server):
+    for _ in range(20):
+        assert server.get("/hello").body == b"hello\n"
+        mark = server.log_mark()
+        assert server.get("/wild").status == 500
+        server.wait_log(r"plugin wild .*out of bounds", mark)
+    server.expect_log(r"plugin wild .*out of bounds")
+
+
+@pytest.mark.parametrize("engine", ["auto", "auto explicit", "compiler", "compiler explicit"])
+def test_plugins_become_compiled_and_faults_stay_theirs(make_httpd, engine):
+    server = make_httpd(config=config(engine), setup=files, log_level="debug")
+    assert server.get("/hello").body == b"hello\n"
+    server._wait(lambda: set(tiers(server).values()) == {"compiler"}, "compiled code")
+    check_calls(server)
+    assert re.search("plugins are compiled: x86-64, code in .*%s"
+                     % ("checks" if "explicit" in engine else "guard pages|checks"), server.log_text())
+
+
+def test_the_interpreter_can_be_forced(make_httpd):
+    server = make_httpd(config=config("interpreter"), setup=files, log_level="debug")
+    check_calls(server)
+    assert set(tiers(server).values()) == {"interpreter"}
+    assert "plugins are compiled" not in server.log_text()
+
+
+def test_the_interpreter_is_the_default(make_httpd):
+    server = make_httpd(config=config("auto").replace("WasmServeEngine auto", ""), setup=files)
+    assert set(tiers(server).values()) == {"interpreter"}
+
+
+CACHE = "WasmServeCodeCache cache"
+
+
+def test_the_cache_is_filled_once_and_used_by_the_next_start(make_httpd):
+    def setup(h):
+        files(h)
+        h.make_private("cache")
+    server = make_httpd(config=config("auto", CACHE), setup=setup, log_level="debug")
+    server._wait(lambda: set(tiers(server).values()) == {"compiler"}, "compiled code")
+    server._wait(lambda: len([name for name in os.listdir(server.path("cache")) if name.endswith(".code")]) == 2,
+                 "two files in the cache")
+    check_calls(server)
+    mark = server.log_mark()
+    server.graceful()
+    server.wait_log(r"code cache: .*\.code is used", mark)
+    check_calls(server)
+    # A file that somebody has changed is seen, said and replaced.
+    for name in os.listdir(server.path("cache")):
+        path = os.path.join(server.path("cache"), name)
+        with open(path, "rb") as file:
+            data = bytearray(file.read())
+        data[len(data) // 2] ^= 1
+        with open(path + ".new", "wb") as file:
+            file.write(data)
+        os.chmod(path + ".new", 0o644)
+        stat = os.stat(path)
+        if os.geteuid() == 0:
+            os.chown(path + ".new", stat.st_uid, stat.st_gid)
+        os.rename(path + ".new", path)
+    mark = server.log_mark()
+    server.graceful()
+    server.wait_log(r"code cache: .*is not used: .*damaged", mark)
+    server._wait(lambda: set(tiers(server).values()) == {"compiler"}, "compiled code")
+    check_calls(server)
+    server.expect_log(r"code cache: .*is not used: .*damaged")
+
+
+@pytest.mark.parametrize("mode, words", [
+    (None, ["not accessible", "create it"]), (0o777, ["writable", "chmod go-w"])], ids=["missing", "writable by all"])
+def test_configtest_names_a_directory_that_is_not_the_servers_own(make_httpd, mode, words):
+    server = make_httpd(config="", setup=files)
+    if mode is not None:
+        os.mkdir(server.path("cache"))
+        os.chmod(server.path("cache"), mode)
+    code, output = server.configtest(config("auto", CACHE))
+    assert code != 0
+    for word in ["WasmServeCodeCache", server.path("cache")] + words:
+        assert word in output

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`wasmserve compile`, and `wasmserve run --cache`: code that is kept is used, and what somebody else could have written,
+or what is damaged anywhere, is not."""
+import os
+import platform
+import subprocess
+
+import pytest
+from command import TOOL, assemble
+
+pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="there is a compiler for x86-64 only")
+
+SUM = """(module (memory 1)
+  (func $f (param i32) (result i32) (i32.load (local.get 0)))
+  (func (export "sum") (param i32 i32) (result i32)
+    (i32.store (i32.const 8) (local.get 0))
+    (i32.add (call $f (i32.const 8)) (local.get 1))))"""
+
+
+def tool(*args):
+    return subprocess.run([TOOL, *args], capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture()
+def cache(tmp_path):
+    path = tmp_path / "cache"
+    path.mkdir(mode=0o755)
+    return path
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory):
+    return assemble(tmp_path_factory.mktemp("compile"), SUM)
+
+
+def files(cache):
+    return sorted(path for path in cache.iterdir())
+
+
+def run_sum(cache, module, *more):
+    done = tool("run", "--cache", str(cache), *more, "--invoke", "sum", str(module), "40", "2")
+    assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
+    return done.stderr
+
+
+def test_it_fills_the_cache_and_run_uses_it(cache, module):
+    done = tool("compile", "--cache", str(cache), str(module))
+    assert done.returncode == 0 and done.stdout.endswith(", kept\n"), done.stderr
+    [file] = files(cache)
+    assert file.suffix == ".code" and file.stat().st_mode & 0o777 == 0o644
+    before = file.stat()
+    assert run_sum(cache, module) == ""
+    assert tool("compile", "--cache", str(cache), str(module)).stdout.endswith(", already there\n")
+    assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    # Other options make other code.
+    done = tool("compile", "--cache", str(cache), "--explicit", str(module))
+    assert done.returncode == 0, done.stderr
+    assert len(files(cache)) in (1, 2)  # 1: no address space for guard pages here
+
+
+def test_the_same_module_gives_the_same_file(tmp_path, module):
+    made = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir(mode=0o755)
+        assert tool("compile", "--cache", str(tmp_path / name), str(module)).returncode == 0
+        made.append([(path.name, path.read_bytes()) for path in files(tmp_path / name)])
+    assert made[0] == made[1]
+
+
+def changed(data, at, bits):
+    return data[:at] + bytes([data[at] ^ bits]) + data[at + 1:]
+
+
+def replace(file, data):
+    other = file.with_suffix(".other")
+    other.write_bytes(data)
+    other.chmod(0o644)
+    other.rename(file)
+
+
+def test_every_damage_is_found_and_mended(cache, module):
+    run_sum(cache, module)
+    [file] = files(cache)
+    good = file.read_bytes()
+    places = sorted({*range(0, 160, 7), *range(160, len(good), len(good) // 40), len(good) - 1})
+    bad = [changed(good, at, 1 << at % 8) for at in places]
+    bad += [good[:length] for length in (1, 7, 8, 47, 48, 100, 200, 4096, len(good) - 1) if length < len(good)]
+    bad += [good + b"\0", b"\0" * len(good), good[:4096] + b"\xcc" * (len(good) - 4096)]
+    for data in bad:
+        replace(file, data)
+        assert "is not used: it " in run_sum(cache, module)
+        assert file.read_bytes() == good
+
+
+def test_a_file_of_another_module_is_not_used(cache, module, tmp_path):
+    run_sum(cache, module)
+    [file] = files(cache)
+    other = assemble(tmp_path, SUM.replace("i32.add", "i32.sub"))
+    (tmp_path / "elsewhere").mkdir(mode=0o755)
+    assert tool("compile", "--cache", str(tmp_path / "elsewhere"), str(other)).returncode == 0
+    replace(file, files(tmp_path / "elsewhere")[0].read_bytes())
+    assert "is for another module" in run_sum(cache, module)
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
+def test_a_file_that_others_can_write_is_not_used(cache, module, mode):
+    run_sum(cache, module)
+    [file] = files(cache)
+    file.chmod(mode)
+    assert "others may write it" in run_sum(cache, module)
+    assert file.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o757, 0o1777])
+def test_a_directory_that_others_can_write_is_not_used(cache, module, mode):
+    cache.chmod(mode)
+    assert "others may write it" in run_sum(cache, module)
+    assert files(cache) == []
+    done = tool("compile", "--cache", str(cache), str(module))
+    assert done.returncode == 2 and "others may write it" in done.stderr
+
+
+def test_what_belongs_to_somebody_else_is_not_used(cache, module):
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+    run_sum(cache, module)
+    [file] = files(cache)
+    os.chown(file, 12345, 12345)
+    assert "belongs to somebody else" in run_sum(cache, module)
+    os.chown(cache, 12345, 12345)
+    assert "belongs to somebody else" in run_sum(cache, module)
+
+
+def test_a_link_or_a_device_is_no_file(cache, module, tmp_path):
+    run_sum(cache, module)
+    [file] = files(cache)
+    file.rename(tmp_path / "away")
+    for make in (lambda: file.symlink_to(tmp_path / "away"), lambda: os.mkfifo(file, 0o644)):
+        file.unlink(missing_ok=True)
+        make()
+        assert "is not used" in run_sum(cache, module)
+        assert file.is_file() and not file.is_symlink()
+
+
+def test_no_directory_no_cache(module, tmp_path):
+    assert "No such file" in run_sum(tmp_path / "none", module)
+    done = tool("compile", "--cache", str(tmp_path / "none"), str(module))
+    assert done.returncode == 2 and "No such file" in done.stderr
+
+
+def test_what_is_no_module_is_refused(tmp_path, cache):
+    path = tmp_path / "not.wasm"
+    path.write_bytes(b"\0asm\1\0\0\0\1")
+    done = tool("compile", "--cache", str(cache), str(path))
+    assert done.returncode == 2 and "not.wasm" in done.stderr
+    assert tool("compile").returncode == 64
+
+
+def test_dump_says_what_became_of_each_function(module):
+    done = tool("compile", "--dump", str(module))
+    assert done.returncode == 0
+    assert "function 0: " in done.stderr and "compiled 2 of 2 functions" in done.stderr
