@@ -283,6 +283,11 @@ typedef struct wasm_compile_options {
      */
     void (*note)(void *baton, bool bad, const char *line);
     void *note_baton;
+    /* For people: the form of each function before code is made of it, then each one's code, a line
+     * each. With it the cache is written and not read. May be NULL. */
+    void (*dump)(void *baton, const char *line);
+    void *dump_baton;
+    bool perf_map; /* names the code in /tmp/perf-PID.map, for Linux' perf */
 } wasm_compile_options;
 
 typedef struct wasm_load_options {

@@ -28,6 +28,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -38,6 +39,9 @@
 #include "unixd.h"
 
 #include "httpd_log.h"
+
+/* In the server's environment: code is named for perf, in each child. */
+#define PERF_MAP "WASMSERVE_PERF_MAP"
 
 /* A child's other threads answer requests meanwhile. */
 #define NICENESS 10
@@ -83,7 +87,7 @@ static void note(void *baton, bool bad, const char *line)
 wasm_compile_options plugin_native_options(void)
 {
     server_rec *s = ap_server_conf != NULL ? ap_server_conf : native.server;
-    wasm_compile_options options = {.threads = 1};
+    wasm_compile_options options = {.threads = 1, .perf_map = getenv(PERF_MAP) != NULL};
 
     if (s != NULL) {
         (void)is_wanted(s, &options.explicit_checks);
@@ -267,7 +271,9 @@ void plugin_native_post_config(server_rec *s)
     for (int i = 0; i < count; i++) {
         struct plugin_module *module = plugins[i]->current->module;
 
-        if (module->asked == WASM_TIER_AUTO && (!threaded || options.cache != NULL)) {
+        /* perf wants a map of each process that has the code. */
+        if (module->asked == WASM_TIER_AUTO &&
+            (!threaded || (options.cache != NULL && !options.perf_map))) {
             compile(module, plugins[i]->server, threaded);
         }
     }

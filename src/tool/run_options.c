@@ -31,7 +31,8 @@ const char run_options_usage[] =
     "never)\n"
     "  --fuel N              stop the guest after so many units of work (default: never)\n"
     "Variables: WASMSERVE_TRACE  what to tell on stderr, of decode validate prepare calls memory\n"
-    "                            host instructions, separated by commas; all: all but the last\n";
+    "                            host instructions, separated by commas; all: all but the last\n"
+    "           WASMSERVE_PERF_MAP  name compiled functions in /tmp/perf-PID.map, for perf\n";
 
 void run_complain(const char *format, ...)
 {

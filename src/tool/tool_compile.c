@@ -27,7 +27,9 @@ static const char usage[] =
     "  --cache DIR  keep it in the directory that WasmServeCodeCache or run --cache names\n"
     "  --explicit   checks of memory accesses in place of guard pages, as for\n"
     "               WasmServeEngine auto explicit\n"
-    "  --dump       what became of each function, on stderr\n";
+    "  --dump       each function: its form before code is made of it, and its code, as bytes\n"
+    "               that `xxd -r -p | objdump -D -b binary -m i386:x86-64` reads; on stderr,\n"
+    "               which functions stay with the interpreter, and the instruction why\n";
 
 typedef struct work {
     wasm_compile_options compile;
@@ -71,6 +73,12 @@ static void trace_line(void *baton, unsigned trace_bit, const char *line)
     fprintf(stderr, "%s\n", line);
 }
 
+static void dump_line(void *baton, const char *line)
+{
+    (void)baton;
+    puts(line);
+}
+
 static int compile_file(work *w, const char *path)
 {
     wasm_load_options options = {.tier = WASM_TIER_COMPILER, .compile = &w->compile};
@@ -87,6 +95,7 @@ static int compile_file(work *w, const char *path)
     }
     options.quota = host_load_quota(length);
     if (w->dump) {
+        w->compile.dump = dump_line;
         options.trace = WASM_TRACE_PREPARE;
         options.log = trace_line;
     }

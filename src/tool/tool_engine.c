@@ -4,6 +4,7 @@
 #include "tool_engine.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,6 +46,7 @@ wasm_status tool_engine_begin(tool_engine *engine, wasm_limits *limits, uint32_t
         wasm_compiler_available(&engine->compile, NULL, 0))
         engine->tier = WASM_TIER_COMPILER;
     engine->compile.note = note;
+    engine->compile.perf_map = getenv("WASMSERVE_PERF_MAP") != NULL;
     if (engine->tier != WASM_TIER_COMPILER)
         return WASM_OK;
     engine->compile.threads = processors > 0 ? (uint32_t)processors : 1;

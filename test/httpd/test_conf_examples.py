@@ -185,7 +185,7 @@ def readme_examples():
 def test_readme_example_loads(make_httpd, guest, tmp_path, line, example):
     assert example is not None, "the README shows no configuration"
     # The README speaks of places of its own; here they are this server's. A digest is the reader's, not ours.
-    for place in ("/srv/www", "/srv/data", "/srv/plugins"):
+    for place in ("/srv/www", "/srv/data", "/srv/plugins", "/var/cache/wasmserve-code"):
         example = example.replace(place, str(tmp_path))
     example = re.sub(r"sha256:\S+", "", example)
     code, said = make_httpd(config=in_place(example), setup=with_hello(guest), start=False,

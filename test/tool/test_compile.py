@@ -156,7 +156,39 @@ def test_what_is_no_module_is_refused(tmp_path, cache):
     assert tool("compile").returncode == 64
 
 
-def test_dump_says_what_became_of_each_function(module):
+def test_dump_shows_forms_and_code_and_who_stays_behind(module, tmp_path):
     done = tool("compile", "--dump", str(module))
-    assert done.returncode == 0
-    assert "function 0: " in done.stderr and "compiled 2 of 2 functions" in done.stderr
+    assert done.returncode == 0 and "compiled 2 of 2 functions" in done.stderr
+    for words in ["function 0:\nblock 0\n", "i32.load", "i32.store",
+                  "code of function 0 (function-0) at 0x", "code of function 1 (sum) at 0x"]:
+        assert words in done.stdout
+    atomic = assemble(tmp_path, """(module (memory 1 1 shared) (func (export "f") (result i32)
+        (i32.atomic.load (i32.const 0))))""", "atomic.wasm", "--enable-threads")
+    done = tool("compile", "--dump", str(atomic))
+    assert "function 0 is not compiled (i32.atomic.load)" in done.stderr and "compiled 0 of 1" in done.stderr
+
+
+def test_dump_takes_nothing_from_the_cache_and_fills_it(cache, module):
+    for _ in range(2):
+        done = tool("compile", "--dump", "--cache", str(cache), str(module))
+        assert done.returncode == 0 and "code of function 1" in done.stdout
+    assert len(files(cache)) == 1
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["compiled", "from the cache"])
+def test_perf_gets_a_map_if_it_is_asked_for(cache, module, kept):
+    words = [TOOL, "run", "--cache", str(cache), "--invoke", "sum", str(module), "40", "2"]
+    if kept:
+        run_sum(cache, module)
+    for wanted in (False, True):
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, env={
+            **os.environ, **({"WASMSERVE_PERF_MAP": "1"} if wanted else {})})
+        path = "/tmp/perf-%d.map" % process.pid
+        assert process.communicate(timeout=60)[0] == b"42\n"
+        assert os.path.exists(path) == wanted
+    with open(path, encoding="ascii") as lines:
+        rows = [line.split() for line in lines]
+    os.unlink(path)
+    assert [row[2] for row in rows] == ["wasm:stubs-and-thunks", "wasm:function-0", "wasm:sum"]
+    begins = [int(row[0], 16) for row in rows]
+    assert all(a + int(row[1], 16) <= b for a, b, row in zip(begins, begins[1:], rows))

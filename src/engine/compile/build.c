@@ -425,6 +425,7 @@ static wasm_status sink_op(void *baton, const validate_op *op, wasm_report *repo
         return WASM_OK;
     if (op->op != OP_END && op->op != OP_ELSE)
         b->cost++;
+    b->op = op->op;
     b->at = (uint32_t)op->offset;
     if (isa_describe(op->op)->feature == WASM_FEATURE_GC || module_is_object(op->type) ||
         (op->block && (any_objects(op->block->params, op->block->param_count) ||
@@ -458,6 +459,7 @@ wasm_status build_function(builder *b, uint32_t func, ir_func *f, bool *declined
     wasm_status status;
 
     *declined = false;
+    b->op = OP_COUNT;
     if (b->module->funcs[func].code.length > FUNCTION_BYTES ||
         b->module->funcs[func].code.offset + b->module->funcs[func].code.length > UINT32_MAX) {
         *declined = true;
@@ -473,6 +475,11 @@ wasm_status build_function(builder *b, uint32_t func, ir_func *f, bool *declined
     if (!b->declined)
         f->instrs[b->entry_poll].imm = b->cost;
     return status_of(b);
+}
+
+isa_op builder_at(const builder *b)
+{
+    return b->op;
 }
 
 wasm_status builder_new(wasm_module *module, const build_options *options, builder **out)

@@ -27,6 +27,10 @@ void builder_free(builder *b); /* NULL is allowed */
 wasm_status build_function(builder *b, uint32_t func, ir_func *f, bool *declined,
                            wasm_report *report);
 
+/* The instruction that build_function() was at when it declined; OP_COUNT: the function as a whole,
+ * for its size or the types of its locals. */
+isa_op builder_at(const builder *b);
+
 /* Thunks (native.h). */
 wasm_status build_outside_thunk(builder *b, uint32_t type, ir_func *f);
 wasm_status build_function_thunk(builder *b, uint32_t func, ir_func *f);

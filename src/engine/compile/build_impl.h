@@ -48,6 +48,7 @@ struct builder {
     validate_locals locals; /* a copy: it is lent to sink_begin() alone */
     wasm_status status;
     bool declined;
+    isa_op op; /* the instruction that is being built; OP_COUNT: none yet */
 
     uint32_t block; /* where code goes */
     uint32_t at;    /* offset of the instruction */

@@ -225,7 +225,7 @@ static int open_file(int directory, const char *name, const wasm_compile_options
 {
     int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     const char *why;
-    struct stat info;
+    struct stat info = {0};
 
     if (fd < 0 && errno == ENOENT)
         return -1;

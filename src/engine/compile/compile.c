@@ -33,7 +33,8 @@ enum { WORKERS_MAX = 64 };
 /* Where code of one function, or thunk, is in its worker's buffer. */
 typedef struct piece {
     uint8_t worker;
-    bool there; /* else: declined */
+    bool there;  /* else: declined */
+    uint16_t at; /* where it was declined: an isa_op */
     uint32_t begin, end;
     uint32_t reloc, reloc_end;
     uint32_t site, site_end;
@@ -149,6 +150,8 @@ static wasm_status compile_piece(worker *w, kind what, uint32_t index, piece *ou
     status = build(w, what, index, &f, &declined);
     if (status == WASM_OK && !declined)
         status = improve(&f, &w->job->build);
+    if (status == WASM_OK && !declined && what == KIND_FUNC && w->job->options->dump)
+        native_dump_form(&f, index, w->job->options);
     if (status == WASM_OK && !declined)
         status = w->job->target->emit(&f, code, &entry);
     arena_release(&w->arena);
@@ -160,6 +163,7 @@ static wasm_status compile_piece(worker *w, kind what, uint32_t index, piece *ou
         declined = true;
     }
     if (status != WASM_OK || declined) {
+        out->at = (uint16_t)(what == KIND_FUNC ? builder_at(w->builder) : OP_COUNT);
         code->length = begin;
         code->reloc_count = reloc;
         code->site_count = site;
@@ -230,7 +234,7 @@ static void worker_end(worker *w)
 
 static uint32_t workers_wanted(const job *j)
 {
-    uint32_t count = j->options->threads;
+    uint32_t count = j->options->dump ? 1 : j->options->threads; /* one after the other */
 
     if (count > WORKERS_MAX)
         count = WORKERS_MAX;
@@ -507,6 +511,8 @@ static wasm_status map(job *j, wasm_report *report)
 {
     const wasm_compile_options *o = j->options;
 
+    if (o->dump)
+        native_dump_code(j->out, j->image, j->image_length, o);
     if (o->cache && !(o->without & 1u << CODE_WAY_FILE) &&
         cache_store(j->out, j->image, j->image_length, o, &j->key)) {
         native_module *kept = cache_load(j->module, o, &j->key, j->build.guarded);
@@ -557,7 +563,9 @@ static void trace(const job *j, uint64_t time)
     for (uint32_t i = module->func_import_count; i < module->func_count; i++) {
         if (!j->funcs[i].there)
             module_trace(module, WASM_TRACE_PREPARE,
-                         "function %u is not compiled: the interpreter runs it", (unsigned)i);
+                         "function %u is not compiled (%s): the interpreter runs it", (unsigned)i,
+                         j->funcs[i].at < OP_COUNT ? isa_text((isa_op)j->funcs[i].at)
+                                                   : "its size or its locals");
         else
             module_trace(module, WASM_TRACE_PREPARE, "function %u: %u bytes of code for %llu",
                          (unsigned)i, (unsigned)(j->funcs[i].end - j->funcs[i].begin),
@@ -596,9 +604,11 @@ wasm_status compile_module(const wasm_module *module, const wasm_compile_options
         (build_options){.guarded = wants_guard(module, j.options, j.target), .target = j.target};
     if (j.options->cache) {
         cache_key(module, j.target, j.build.guarded, &j.key);
-        if (!(j.options->without & 1u << CODE_WAY_FILE))
+        if (!(j.options->without & 1u << CODE_WAY_FILE) && !j.options->dump)
             j.out = cache_load(module, j.options, &j.key, j.build.guarded);
         if (j.out) {
+            if (j.options->perf_map)
+                native_perf_map(j.out);
             *out = &j.out->head;
             return WASM_OK;
         }
@@ -608,6 +618,8 @@ wasm_status compile_module(const wasm_module *module, const wasm_compile_options
                            "the code cache does not have it");
     status = run(&j, report);
     if (status == WASM_OK) {
+        if (j.options->perf_map)
+            native_perf_map(j.out);
         trace(&j, nanoseconds() - start);
         *out = &j.out->head;
     } else {

@@ -73,6 +73,15 @@ wasm_status native_run(wasm_store *store, wasm_func *func, uint64_t *slots);
 /* From compiled code: calls a function of whatever kind with its slots at store->stack_top. */
 wasm_status native_call_out(wasm_instance *instance, wasm_func *func, uint64_t *slots);
 
+/* ---- native_dump.c --------------------------------------------------------------------------- */
+
+/* A function's form; the code of all functions (see wasm_compile_options.dump). */
+void native_dump_form(const ir_func *f, uint32_t func, const wasm_compile_options *options);
+void native_dump_code(const native_module *native, const uint8_t *image, uint32_t length,
+                      const wasm_compile_options *options);
+/* Appends the mapped functions to /tmp/perf-PID.map. What goes wrong there is nobody's matter. */
+void native_perf_map(const native_module *native);
+
 /* ---- native_fault.c -------------------------------------------------------------------------- */
 
 /* NULL: out of memory. */
