@@ -531,6 +531,20 @@ uint32_t wasm_missing_import(const wasm_module *module, const wasm_extern *impor
 wasm_status wasm_instantiate(wasm_store *store, const wasm_module *module,
                              const wasm_extern *imports, wasm_instance **out, wasm_report *report);
 
+/* An instance's state: what of it code can change, for instances that begin with it, in any store.
+ * Memories are shared by all of them until they write. No call may be active. The module must
+ * outlive it; the instance need not. Errors: SNAPSHOT, with the reason, where there is state that
+ * cannot be kept (objects of the collected heap, imported memories and the like); NO_MEMORY. */
+typedef struct wasm_snapshot wasm_snapshot;
+wasm_status wasm_snapshot_take(const wasm_instance *instance, wasm_snapshot **out,
+                               wasm_report *report);
+void wasm_snapshot_free(wasm_snapshot *snapshot); /* NULL is allowed; instances go on */
+/* As wasm_instantiate() of the snapshot's module, but that the instance begins with its state, and
+ * no start function runs. Any number of threads at once. */
+wasm_status wasm_instantiate_from(wasm_store *store, const wasm_snapshot *snapshot,
+                                  const wasm_extern *imports, wasm_instance **out,
+                                  wasm_report *report);
+
 /* Looks an export up by name. False if there is none. */
 bool wasm_instance_export(wasm_instance *instance, const char *name, size_t length,
                           wasm_extern *out);

@@ -76,7 +76,14 @@ struct plugin_module {
     char hex[SHA256_HEX_SIZE];
 };
 
-/* What a plugin runs: a module, and how that is called. Immutable. */
+/* The state of a guest that has initialized itself (WasmServeSnapshot). */
+struct plugin_snapshot {
+    wasm_snapshot *state; /* NULL: there is none yet */
+    uint32_t features;    /* that the guest has enabled for all requests */
+    bool refused;         /* it cannot be kept */
+};
+
+/* What a plugin runs: a module, and how that is called. Immutable, but for the snapshot. */
 struct plugin_version {
     struct plugin_version *next; /* plugin_version.c's */
     unsigned refs;               /* under plugin_lock() */
@@ -85,6 +92,7 @@ struct plugin_version {
     const char *label; /* "hello@9f2c12345678", the note */
     const char *title; /* "hello 1.2.0 (sha256:9f2c12345678)", in lines of the log */
     const char *voice; /* "hello@9f2c12345678 1.2.0", in front of what the guest says */
+    struct plugin_snapshot snapshot; /* of this child; under plugin_lock(), until it is set */
 };
 
 struct plugin_source;
@@ -242,6 +250,10 @@ struct plugin_version *plugin_version_share(struct plugin_version *version);
 void plugin_version_release(struct plugin_version *version);
 /* Whether the plugin would give this version to a new request. */
 bool plugin_version_is_current(const struct plugin *plugin, const struct plugin_version *version);
+/* What the version's guests begin with; and sets that, once: false if another thread was first,
+ * then `snapshot` is the caller's still. */
+struct plugin_snapshot plugin_version_snapshot(const struct plugin_version *version);
+bool plugin_version_keep(struct plugin_version *version, const struct plugin_snapshot *snapshot);
 /* Makes it the current one, by taking over the caller's reference. Requests that have begun go on
  * with the one that they hold. */
 void plugin_version_switch(struct plugin *plugin, struct plugin_version *version);

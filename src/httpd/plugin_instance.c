@@ -6,6 +6,9 @@
  * The time that is left goes with the instance from call to call; in between no watchdog knows of
  * it, since a backend may take its time and the child may end meanwhile.
  *
+ *          With WasmServeSnapshot the first instance of a version that has started leaves its state
+ *          to all later ones of this child, which begin with it instead of starting.
+ *
  *          With WasmServeReuse an instance that has served a request without failing waits in a
  * list of its plugin, last in first out, so that those that are not needed age at the end. It is
  *          taken only for a request with the very same version of the plugin and limits. It begins
@@ -293,20 +296,63 @@ static bool make(struct plugin_instance *instance, struct plugin_result *result)
     return true;
 }
 
+/* Keeps the state of an instance that has just started, for all that begin after it in this child.
+ */
+static void keep(const struct plugin_instance *instance, const wasm_instance *made)
+{
+    struct plugin_snapshot snapshot = {.features = httpwasm_initial_features(instance->guest)};
+    const char *why = "it has opened or closed files while it initialized itself";
+    wasm_report report;
+
+    if (wasi_is_initial(instance->process)) {
+        wasm_snapshot_take(made, &snapshot.state, &report);
+        why = report.detail;
+    }
+    snapshot.refused = snapshot.state == NULL;
+    if (!plugin_version_keep(instance->version, &snapshot)) {
+        wasm_snapshot_free(snapshot.state);
+    } else if (snapshot.refused) {
+        LOG_S(
+            APLOG_WARNING, 0, instance->plugin->server,
+            "plugin %s: WasmServeSnapshot: its state cannot be kept, so each instance initializes "
+            "itself: %s",
+            instance->version->title, why);
+    }
+}
+
 static bool start(struct plugin_instance *instance, struct plugin_result *result)
 {
+    const struct plugin_module *module = instance->version->module;
+    struct plugin_snapshot snapshot = {.refused = true};
     wasm_instance *made;
     wasm_status status;
 
+    if (instance->plugin->settings->snapshot.on) {
+        snapshot = plugin_version_snapshot(instance->version);
+    }
     call_begin(instance);
-    status = wasm_instantiate(instance->store, instance->version->module->wasm,
-                              instance->version->module->imports, &made, &result->report);
+    if (snapshot.state != NULL) {
+        status = wasm_instantiate_from(instance->store, snapshot.state, module->imports, &made,
+                                       &result->report);
+        if (status == WASM_OK) {
+            status = httpwasm_resume(instance->guest, instance->store, made, snapshot.features);
+        }
+        return call_end(instance, status, result);
+    }
+    status =
+        wasm_instantiate(instance->store, module->wasm, module->imports, &made, &result->report);
     if (status != WASM_OK) {
         httpwasm_explain(instance->guest, &result->report);
     } else {
         status = httpwasm_start(instance->guest, instance->store, made, &result->report);
     }
-    return call_end(instance, status, result);
+    if (!call_end(instance, status, result)) {
+        return false;
+    }
+    if (instance->plugin->settings->snapshot.on && !snapshot.refused) {
+        keep(instance, made);
+    }
+    return true;
 }
 
 bool plugin_instance_request(struct plugin_instance *instance, const exchange_http *http,

@@ -159,6 +159,31 @@ bool plugin_version_is_current(const struct plugin *plugin, const struct plugin_
     return is;
 }
 
+struct plugin_snapshot plugin_version_snapshot(const struct plugin_version *version)
+{
+    struct plugin_snapshot snapshot = {.refused = true};
+
+    if (plugin_lock()) {
+        snapshot = version->snapshot;
+        plugin_unlock();
+    }
+    return snapshot;
+}
+
+bool plugin_version_keep(struct plugin_version *version, const struct plugin_snapshot *snapshot)
+{
+    bool first = false;
+
+    if (plugin_lock()) {
+        first = version->snapshot.state == NULL && !version->snapshot.refused;
+        if (first) {
+            version->snapshot = *snapshot;
+        }
+        plugin_unlock();
+    }
+    return first;
+}
+
 void plugin_version_switch(struct plugin *plugin, struct plugin_version *version)
 {
     if (plugin_lock()) {
@@ -193,6 +218,7 @@ void plugin_version_sweep(void)
     while (over != NULL) {
         struct plugin_version *next = over->next;
 
+        wasm_snapshot_free(over->snapshot.state);
         free(over);
         over = next;
     }

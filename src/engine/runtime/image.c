@@ -51,7 +51,7 @@ typedef struct image_run {
     uint64_t length;
 } image_run;
 
-typedef struct memory_image {
+struct memory_image {
     bool passive; /* the module has a passive data segment */
     uint32_t segments;
     uint32_t run_count;
@@ -60,7 +60,7 @@ typedef struct memory_image {
     uint64_t length;
     uint64_t number;
     int fd; /* -1: bytes are an anonymous mapping; run_count 0: there is neither */
-} memory_image;
+};
 
 /* What a first pass over the segments finds out. */
 typedef struct survey {
@@ -320,11 +320,14 @@ static bool is_mappable(const memory_image *image)
     return image->run_count > 0 && image->fd >= 0 && image->length >= IMAGE_MAP_FROM;
 }
 
+uint64_t image_number_of(const memory_image *image)
+{
+    return is_mappable(image) ? image->number : 0;
+}
+
 uint64_t image_number(const wasm_module *module)
 {
-    const memory_image *image = module->image;
-
-    return image && is_mappable(image) ? image->number : 0;
+    return module->image ? image_number_of(module->image) : 0;
 }
 
 bool image_has_passive(const wasm_module *module)
@@ -361,9 +364,15 @@ static bool map_run(const memory_image *image, const image_run *run, wasm_memory
 wasm_status image_apply(const wasm_module *module, wasm_memory *memory)
 {
     const memory_image *image = module->image;
+
+    return image ? image_write(image, memory) : WASM_OK;
+}
+
+wasm_status image_write(const memory_image *image, wasm_memory *memory)
+{
     wasm_status status = WASM_OK;
 
-    if (!image || image->run_count == 0 || (memory->image != 0 && memory->image == image->number))
+    if (image->run_count == 0 || (memory->image != 0 && memory->image == image->number))
         return WASM_OK;
     bool mappable = !memory->moves && is_mappable(image);
 
@@ -379,4 +388,74 @@ wasm_status image_apply(const wasm_module *module, wasm_memory *memory)
         TRY(copy_run(image, run, memory));
     }
     return WASM_OK;
+}
+
+/* ---- of any memory --------------------------------------------------------------------------- */
+
+static bool is_zero(const uint8_t *bytes, uint64_t length)
+{
+    return bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0;
+}
+
+/* Lists runs of pages that are not zero, joining those with no more than `gap` pages between them;
+ * false if there are too many. */
+static bool survey_bytes(memory_image *image, const uint8_t *bytes, uint64_t length, uint64_t gap)
+{
+    uint64_t page = host_page();
+    image_run *run = NULL;
+
+    image->run_count = 0;
+    for (uint64_t at = 0; at < length; at += page) {
+        if (is_zero(bytes + at, page))
+            continue;
+        if (!run || at - (run->at + run->length) > gap * page) {
+            if (image->run_count == IMAGE_RUNS_MAX)
+                return false;
+            run = &image->runs[image->run_count++];
+            *run = (image_run){.at = at};
+        }
+        run->length = at + page - run->at;
+    }
+    return true;
+}
+
+memory_image *image_of_bytes(const uint8_t *bytes, uint64_t length)
+{
+    memory_image *image = calloc(1, sizeof *image);
+    uint64_t page = host_page();
+
+    if (!image)
+        return NULL;
+    image->fd = -1;
+    for (uint64_t gap = 0; !survey_bytes(image, bytes, length, gap); gap = 2 * gap + 1) {
+    }
+    for (uint32_t i = 0; i < image->run_count; i++) {
+        image->runs[i].offset = image->length;
+        image->length += image->runs[i].length;
+    }
+    if (image->run_count == 0)
+        return image;
+    if (!storage_open(image)) {
+        free(image);
+        return NULL;
+    }
+    /* Pages of zeroes stay holes of the file. */
+    for (uint32_t i = 0; i < image->run_count; i++)
+        for (uint64_t at = 0; at < image->runs[i].length; at += page)
+            if (!is_zero(bytes + image->runs[i].at + at, page))
+                memcpy(image->bytes + image->runs[i].offset + at, bytes + image->runs[i].at + at,
+                       page);
+    if (!storage_seal(image)) {
+        free(image);
+        return NULL;
+    }
+    image->number = next_number();
+    return image;
+}
+
+void image_of_bytes_free(memory_image *image)
+{
+    if (image && image->run_count > 0)
+        storage_close(image);
+    free(image);
 }

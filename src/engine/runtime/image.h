@@ -21,6 +21,19 @@ uint32_t image_segments(const wasm_module *module);
 uint64_t image_number(const wasm_module *module);
 /* Whether the module has a passive data segment; found out once, since there may be a million. */
 bool image_has_passive(const wasm_module *module);
+/* ---- of any memory, for snapshots ---- */
+
+typedef struct memory_image memory_image;
+/* What `length` bytes hold that is not zero; a multiple of the host's page. NULL: the system has no
+ * memory for it. */
+memory_image *image_of_bytes(const uint8_t *bytes, uint64_t length);
+void image_of_bytes_free(memory_image *image); /* NULL is allowed */
+uint64_t image_number_of(const memory_image *image);
+/* As image_apply(). */
+wasm_status image_write(const memory_image *image, wasm_memory *memory);
+
+/* ---- of a module ---- */
+
 /* Writes the image, if there is one, to `memory`: the module's own memory 0, fresh (all zero, or
  * with this image in place) and of the minimum size. Errors: NO_MEMORY; DEADLINE and the like
  * between chunks. */

@@ -17,6 +17,7 @@
 
 #include "image.h"
 #include "runtime_impl.h"
+#include "snapshot.h"
 
 /* ---- index spaces ---------------------------------------------------------------------------- */
 
@@ -277,8 +278,9 @@ static wasm_status place_datas(wasm_instance *instance)
 
 /* ---- instantiation --------------------------------------------------------------------------- */
 
-static wasm_status instantiate(wasm_store *store, const wasm_module *module,
-                               const wasm_extern *imports, wasm_instance **out)
+/* An instance with imports and functions. */
+static wasm_status begin(wasm_store *store, const wasm_module *module, const wasm_extern *imports,
+                         wasm_instance **out)
 {
     wasm_instance *instance;
 
@@ -290,6 +292,16 @@ static wasm_status instantiate(wasm_store *store, const wasm_module *module,
         return out_of_quota(store);
     TRY(take_imports(instance, imports));
     make_funcs(instance);
+    *out = instance;
+    return WASM_OK;
+}
+
+static wasm_status instantiate(wasm_store *store, const wasm_module *module,
+                               const wasm_extern *imports, wasm_instance **out)
+{
+    wasm_instance *instance;
+
+    TRY(begin(store, module, imports, &instance));
     TRY(make_memories(instance));
     take_native(instance);
     TRY(make_tags(instance));
@@ -304,20 +316,48 @@ static wasm_status instantiate(wasm_store *store, const wasm_module *module,
     return WASM_OK;
 }
 
-wasm_status wasm_instantiate(wasm_store *store, const wasm_module *module,
-                             const wasm_extern *imports, wasm_instance **out, wasm_report *report)
+static wasm_status instantiate_from(wasm_store *store, const wasm_snapshot *snapshot,
+                                    const wasm_extern *imports, wasm_instance **out)
 {
-    wasm_status status;
+    wasm_instance *instance;
 
-    report_clear(report);
-    store_forget_failure(store);
-    status = instantiate(store, module, imports, out);
+    TRY(begin(store, snapshot_module(snapshot), imports, &instance));
+    TRY(snapshot_memories(snapshot, instance));
+    take_native(instance);
+    TRY(make_tags(instance));
+    TRY(snapshot_globals(snapshot, instance));
+    TRY(snapshot_tables(snapshot, instance));
+    TRY(make_elems(instance));
+    snapshot_segments(snapshot, instance);
+    *out = instance;
+    return WASM_OK;
+}
+
+static wasm_status finish(wasm_store *store, wasm_status status, wasm_report *report)
+{
     if (status != WASM_OK) {
         report_fail(&store->report, status, WASM_NO_OFFSET, WASM_NO_FUNC, "while instantiating");
         if (report)
             *report = store->report;
     }
     return status;
+}
+
+wasm_status wasm_instantiate(wasm_store *store, const wasm_module *module,
+                             const wasm_extern *imports, wasm_instance **out, wasm_report *report)
+{
+    report_clear(report);
+    store_forget_failure(store);
+    return finish(store, instantiate(store, module, imports, out), report);
+}
+
+wasm_status wasm_instantiate_from(wasm_store *store, const wasm_snapshot *snapshot,
+                                  const wasm_extern *imports, wasm_instance **out,
+                                  wasm_report *report)
+{
+    report_clear(report);
+    store_forget_failure(store);
+    return finish(store, instantiate_from(store, snapshot, imports, out), report);
 }
 
 /* ---- looking into an instance ---------------------------------------------------------------- */

@@ -182,17 +182,34 @@ static wasm_func *export_of(wasm_instance *instance, const char *name)
     return found.of.func;
 }
 
-wasm_status httpwasm_start(httpwasm *state, wasm_store *store, wasm_instance *instance,
-                           wasm_report *report)
+static wasm_status find_exports(httpwasm *state, wasm_store *store, wasm_instance *instance)
 {
-    static const char *const starts[] = {"_start", "_initialize"};
-    wasm_status status = WASM_OK;
-
     state->store = store;
     state->handle_request = export_of(instance, "handle_request");
     state->handle_response = export_of(instance, "handle_response");
     if (state->handle_request == NULL || state->handle_response == NULL)
         return WASM_E_USAGE; /* who makes the instance has asked httpwasm_check() before */
+    return WASM_OK;
+}
+
+uint32_t httpwasm_initial_features(const httpwasm *state)
+{
+    return state->features;
+}
+
+wasm_status httpwasm_resume(httpwasm *state, wasm_store *store, wasm_instance *instance,
+                            uint32_t features)
+{
+    state->features = features;
+    return find_exports(state, store, instance);
+}
+
+wasm_status httpwasm_start(httpwasm *state, wasm_store *store, wasm_instance *instance,
+                           wasm_report *report)
+{
+    static const char *const starts[] = {"_start", "_initialize"};
+    wasm_status status = find_exports(state, store, instance);
+
     for (size_t i = 0; i < 2 && status == WASM_OK; i++) {
         wasm_func *start = export_of(instance, starts[i]);
 

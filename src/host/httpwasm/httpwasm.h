@@ -45,6 +45,14 @@ void httpwasm_free(httpwasm *state); /* NULL is allowed */
 wasm_status httpwasm_start(httpwasm *state, wasm_store *store, wasm_instance *instance,
                            wasm_report *report);
 
+/* What initializing has changed outside of the guest: the features that every request begins with.
+ */
+uint32_t httpwasm_initial_features(const httpwasm *state);
+/* In place of httpwasm_start() for an instance that begins with the state of one that was started,
+ * whose features these are. */
+wasm_status httpwasm_resume(httpwasm *state, wasm_store *store, wasm_instance *instance,
+                            uint32_t features);
+
 /* handle_request, on `http`, which stays borrowed until httpwasm_end(). *next: whether the request
  * goes on to who is next; otherwise the guest has answered. */
 wasm_status httpwasm_request(httpwasm *state, const exchange_http *http, bool *next,

@@ -162,6 +162,29 @@ static void fill_stdio(wasi *state, uint32_t terminals)
     }
 }
 
+bool wasi_is_initial(const wasi *state)
+{
+    wasi_fd fds[3] = {{0}};
+    wasi first = {.fds = fds};
+
+    fill_stdio(&first, 0);
+    for (uint32_t i = 0; i < state->fd_count; i++) {
+        const wasi_fd *fd = &state->fds[i];
+        size_t dir = i - 3;
+
+        if (i < 3) {
+            if (fd->kind != fds[i].kind || fd->flags != fds[i].flags || fd->base != fds[i].base)
+                return false;
+        } else if (dir >= state->grants->dir_count) {
+            if (fd->kind != WASI_FREE)
+                return false;
+        } else if (fd->kind != WASI_DIR || fd->preopen != state->grants->dirs[dir].guest) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static wasm_status open_grants(wasi *state, wasm_report *report)
 {
     for (size_t i = 0; i < state->grants->dir_count; i++) {

@@ -39,6 +39,9 @@ wasm_status wasi_new(const wasi_options *options, wasi **out, wasm_report *repor
 void wasi_free(wasi *state); /* NULL is allowed; flushes a last stderr line without newline */
 /* Sends on a last stderr line without newline, where one request of several ends. */
 void wasi_flush(wasi *state);
+/* Whether the guest's descriptors are what they were when it began: none opened, closed or changed.
+ */
+bool wasi_is_initial(const wasi *state);
 /* After a call returned WASM_E_EXIT: the guest's exit code. 0 otherwise. */
 uint32_t wasi_exit_code(const wasi *state);
 /* The grant bits (enum grant_bit) that the guest has asked for something with and did not have: a

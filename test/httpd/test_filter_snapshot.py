@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""WasmServeSnapshot: a filter initializes itself once in a child, and every instance begins with what came of it."""
+import os
+import threading
+
+import pytest
+
+import plugin_wat
+from filter_script import location
+
+# One child, so that "once in a child" can be counted.
+TUNING = {"prefork": "StartServers 1\nMinSpareServers 1\nMaxSpareServers 1\nMaxRequestWorkers 1"}.get(
+    os.environ.get("MPM", "event"),
+    "StartServers 1\nServerLimit 1\nThreadsPerChild 16\nMaxRequestWorkers 16\nMinSpareThreads 1\nMaxSpareThreads 16")
+TABLES = str(sum(range(100000)) % (1 << 32))
+
+# Opens the granted directory's file while it initializes itself, and leaves it open.
+OPENS = """(module
+    (import "wasi_snapshot_preview1" "path_open" (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+    (memory (export "memory") 1) (data (i32.const 16) "file")
+    (func (export "_initialize")
+        (if (call $open (i32.const 3) (i32.const 0) (i32.const 16) (i32.const 4) (i32.const 0) (i64.const 2) (i64.const 0)
+                        (i32.const 0) (i32.const 64)) (then unreachable)))
+    (func (export "handle_request") (result i64) (i64.const 1))
+    (func (export "handle_response") (param i32 i32)))"""
+
+
+def plugin(name, module, *directives):
+    return "<WasmServePlugin %s>\nWasmServeModule \"%s\"\n%s\n</WasmServePlugin>\n%s" % (
+        name, module, "\n".join(directives), location("/" + name, "WasmServeFilter " + name))
+
+
+@pytest.fixture(scope="module")
+def httpd(make_httpd, guest):
+    reactor = guest("reactor")
+    names = ["kept", "crowd", "fresh", "opens"]
+    config = ["WasmServeTimeout 60s",
+              plugin("kept", reactor, "WasmServeSnapshot On", "WasmServeGrant log"),
+              plugin("crowd", reactor, "WasmServeSnapshot On", "WasmServeGrant log"),
+              plugin("fresh", reactor, "WasmServeSnapshot Off", "WasmServeGrant log"),
+              plugin("opens", "said/opens.wasm", "WasmServeSnapshot On", 'WasmServeGrant "dir:${docroot}:/open"')]
+
+    def setup(h):
+        h.write("said/opens.wasm", plugin_wat.assemble(OPENS))
+        for name in names + ["file"]:
+            h.write("docroot/" + name, "a file\n")
+
+    return make_httpd(config="\n".join(config), setup=setup, mpm_config=TUNING)
+
+
+def seen(httpd, path):
+    response = httpd.get(path)
+    assert response.status == 200
+    return [response.get(name) for name in ("x-tables", "x-stale", "x-features")]
+
+
+def initialized(httpd, name, mark):
+    return httpd.log_since(mark).count("plugin %s@" % name)
+
+
+def test_initializes_once_and_shows_nothing_of_other_requests(httpd):
+    httpd.expect_log(r"plugin kept@\w+.*initialized")
+    mark = httpd.log_mark()
+    assert [seen(httpd, "/kept") for _ in range(10)] == [[TABLES, "0", "1"]] * 10
+    assert initialized(httpd, "kept", mark) == 1
+
+
+def test_without_it_each_instance_initializes_itself(httpd):
+    httpd.expect_log(r"plugin fresh@\w+.*initialized")
+    mark = httpd.log_mark()
+    assert [seen(httpd, "/fresh") for _ in range(3)] == [[TABLES, "0", "1"]] * 3
+    assert initialized(httpd, "fresh", mark) == 3
+
+
+def test_requests_at_the_same_time(httpd):
+    httpd.expect_log(r"plugin crowd@\w+.*initialized")
+    got = []
+    threads = [threading.Thread(target=lambda: got.extend(seen(httpd, "/crowd") for _ in range(5))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got == [[TABLES, "0", "1"]] * 40
+
+
+def test_a_state_that_cannot_be_kept_is_said_once(httpd):
+    httpd.expect_log(r"plugin opens .*WasmServeSnapshot: its state cannot be kept.*opened or closed files")
+    mark = httpd.log_mark()
+    assert [httpd.get("/opens").status for _ in range(3)] == [200] * 3
+    assert httpd.log_since(mark).count("cannot be kept") == 1
