@@ -171,6 +171,8 @@ WRONG = {
     "config in two words": (section("WasmServeModule filter.wasm", "WasmServeConfig a b"), ["in quotes"]),
     "config of no file": (section("WasmServeModule filter.wasm", "WasmServeConfig @"), ["path of a file"]),
     "reuse of a program": (section(GOOD, "WasmServeReuse 10"), ["WasmServeReuse", "ends with its request"]),
+    "snapshot of a program": (section(GOOD, "WasmServeSnapshot On"), ["WasmServeSnapshot", "over when it has started"]),
+    "snapshot word": (section("WasmServeModule filter.wasm", "WasmServeSnapshot warm"), ["WasmServeSnapshot"]),
     "reuse zero": (section("WasmServeModule filter.wasm", "WasmServeReuse 0"), ["neither request nor a number"]),
     "reuse word": (section("WasmServeModule filter.wasm", "WasmServeReuse ever"), ["neither request nor a number"]),
 }
@@ -189,6 +191,8 @@ def test_mistakes(server, name):
 @pytest.mark.parametrize("config", [
     section("WasmServeModule filter.wasm", "WasmServeConfig @small.conf", "WasmServeReuse 100") + "WasmServeFilter p",
     section("WasmServeModule filter.wasm", "WasmServeABI http-wasm", "WasmServeReuse request") + "WasmServeFilter p",
+    section("WasmServeModule filter.wasm", "WasmServeSnapshot On", "WasmServeReuse 10") + "WasmServeFilter p",
+    section(GOOD, "WasmServeSnapshot Off") + "WasmServeHandler p",
     section("WasmServeModule filter_both.wasm", "WasmServeABI cgi") + "WasmServeHandler p",
     section("WasmServeModule filter_both.wasm") + section("WasmServeModule filter_both.wasm", "WasmServeABI cgi", name="q")
     + "WasmServeFilter p\nWasmServeHandler q",
