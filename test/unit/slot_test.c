@@ -6,7 +6,6 @@
 /* layers: facade */
 #include "unit.h"
 #include "runtime_fixture.h"
-#include "image.h"
 #include "runtime.h"
 
 #include <pthread.h>

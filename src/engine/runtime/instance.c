@@ -278,21 +278,11 @@ static wasm_status place_datas(wasm_instance *instance)
 
 /* ---- instantiation --------------------------------------------------------------------------- */
 
-/* An instance with imports and functions. */
-static wasm_status begin(wasm_store *store, const wasm_module *module, const wasm_extern *imports,
-                         wasm_instance **out)
+static wasm_status check_imports(const wasm_store *store, const wasm_module *module,
+                                 const wasm_extern *imports, wasm_report *report)
 {
-    wasm_instance *instance;
-
-    TRY(bulk_poll(store, 0)); /* a store that was interrupted begins nothing */
     for (uint32_t i = 0; i < module->import_count; i++)
-        TRY(link_check(store, module, i, &imports[i], &store->report));
-    instance = allocate(store, module);
-    if (!instance)
-        return out_of_quota(store);
-    TRY(take_imports(instance, imports));
-    make_funcs(instance);
-    *out = instance;
+        TRY(link_check(store, module, i, &imports[i], report));
     return WASM_OK;
 }
 
@@ -301,7 +291,13 @@ static wasm_status instantiate(wasm_store *store, const wasm_module *module,
 {
     wasm_instance *instance;
 
-    TRY(begin(store, module, imports, &instance));
+    TRY(bulk_poll(store, 0)); /* a store that was interrupted begins nothing */
+    TRY(check_imports(store, module, imports, &store->report));
+    instance = allocate(store, module);
+    if (!instance)
+        return out_of_quota(store);
+    TRY(take_imports(instance, imports));
+    make_funcs(instance);
     TRY(make_memories(instance));
     take_native(instance);
     TRY(make_tags(instance));
@@ -319,9 +315,16 @@ static wasm_status instantiate(wasm_store *store, const wasm_module *module,
 static wasm_status instantiate_from(wasm_store *store, const wasm_snapshot *snapshot,
                                     const wasm_extern *imports, wasm_instance **out)
 {
+    const wasm_module *module = snapshot_module(snapshot);
     wasm_instance *instance;
 
-    TRY(begin(store, snapshot_module(snapshot), imports, &instance));
+    TRY(bulk_poll(store, 0));
+    TRY(check_imports(store, module, imports, &store->report));
+    instance = allocate(store, module);
+    if (!instance)
+        return out_of_quota(store);
+    TRY(take_imports(instance, imports));
+    make_funcs(instance);
     TRY(snapshot_memories(snapshot, instance));
     take_native(instance);
     TRY(make_tags(instance));

@@ -146,9 +146,9 @@ static void keep_segments(const wasm_instance *instance, wasm_snapshot *s)
 {
     const wasm_module *module = instance->module;
 
-    if (s->data_dropped && module->data_count > 0)
+    if (s->data_dropped && instance->data_dropped && module->data_count > 0)
         memcpy(s->data_dropped, instance->data_dropped, module->data_count);
-    for (uint32_t i = 0; s->elem_dropped && i < module->elem_count; i++)
+    for (uint32_t i = 0; s->elem_dropped && instance->elem_refs && i < module->elem_count; i++)
         s->elem_dropped[i] = instance->elem_refs[i] == NULL;
 }
 
