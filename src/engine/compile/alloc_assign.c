@@ -252,11 +252,9 @@ static void serve_temporaries(alloc_state *s, step *t, const alloc_request *r)
         s->out->used |= alloc_bit(reg);
         set_place(s, at++, reg);
     }
-    for (unsigned reg = 0; reg < ALLOC_REGS; reg++)
-        if (r->temp_fixed & alloc_bit(reg)) {
-            s->out->used |= alloc_bit(reg);
-            set_place(s, at++, (uint8_t)reg);
-        }
+    s->out->used |= r->temp_fixed;
+    for (alloc_set left = r->temp_fixed; left; left &= left - 1)
+        set_place(s, at++, (uint8_t)__builtin_ctzll(left));
 }
 
 /* To another register if there is one to spare, else home. */
@@ -275,9 +273,11 @@ static void give_way(alloc_state *s, step *t, ir_ref value)
 
 static void serve_the_rest(alloc_state *s, step *t)
 {
-    for (unsigned reg = 0; reg < ALLOC_REGS; reg++)
-        if ((t->hard & alloc_bit(reg)) && s->held[reg] && s->next[s->held[reg]] != ALLOC_NEVER)
-            give_way(s, t, s->held[reg]);
+    for (alloc_set left = t->hard; left; left &= left - 1) {
+        ir_ref value = s->held[__builtin_ctzll(left)];
+        if (value && s->next[value] != ALLOC_NEVER)
+            give_way(s, t, value);
+    }
     for (unsigned i = 0; i < t->displaced_count; i++) {
         ir_ref value = t->displaced[i];
         if (s->where[value] == ALLOC_NOWHERE && s->next[value] != ALLOC_NEVER)
@@ -314,10 +314,15 @@ static void assign_instruction(alloc_state *s, ir_ref ref)
     ir_func *f = s->f;
     const ir_instr *instr = &f->instrs[ref];
     alloc_request *r = &s->request;
-    step t = {.ref = ref, .position = s->position[ref], .result = ALLOC_NOWHERE};
+    step t; /* most of displaced[] is never looked at */
+    t.ref = ref;
+    t.position = s->position[ref];
+    t.base = s->out->operands[ref];
+    t.fixed = t.hard = t.taken = t.late = 0;
+    t.displaced_count = 0;
+    t.result = ALLOC_NOWHERE;
     *r = (alloc_request){.in = r->in, .in_capacity = r->in_capacity, .same = -1};
     s->target->request(s->target->baton, f, ref, r);
-    t.base = s->out->operands[ref];
     bool has_value = instr->type != IR_VOID && !s->remade[ref];
     if (s->remade[ref])
         s->next[ref] = s->first_use[ref];

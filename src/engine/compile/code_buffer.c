@@ -48,8 +48,9 @@ static void *grown(code_buffer *b, void *array, uint32_t count, uint32_t *capaci
 
 void code_put(code_buffer *b, const void *bytes, uint32_t count)
 {
-    uint8_t *block = grown(b, b->bytes, b->length, &b->capacity, count, 1);
-    if (!block)
+    uint8_t *block = b->bytes;
+    if ((b->capacity - b->length < count || b->status) &&
+        !(block = grown(b, b->bytes, b->length, &b->capacity, count, 1)))
         return;
     b->bytes = block;
     memcpy(block + b->length, bytes, count);

@@ -64,6 +64,13 @@ typedef struct code_buffer {
 void code_buffer_init(code_buffer *b, quota *quota);
 void code_buffer_release(code_buffer *b);
 void code_put(code_buffer *b, const void *bytes, uint32_t count);
+static inline void code_put_byte(code_buffer *b, uint8_t byte)
+{
+    if (b->length < b->capacity && !b->status)
+        b->bytes[b->length++] = byte;
+    else
+        code_put(b, &byte, 1);
+}
 void code_align(code_buffer *b, uint32_t alignment, uint8_t fill);
 void code_add_reloc(code_buffer *b, uint32_t at, code_reloc_kind kind, uint32_t index);
 void code_add_site(code_buffer *b, uint32_t code, uint32_t offset);

@@ -9,7 +9,7 @@
 
 void x64_byte(x64_asm *a, uint8_t byte)
 {
-    code_put(a->out, &byte, 1);
+    code_put_byte(a->out, byte);
 }
 
 void x64_imm8(x64_asm *a, int64_t value)
@@ -44,7 +44,8 @@ static void head(x64_asm *a, x64_code code, unsigned reg, unsigned index, unsign
         x64_byte(a, (uint8_t)(code >> 24));
     if (rex || byte)
         x64_byte(a, 0x40 | rex);
-    code_put(a->out, maps[map], map == X64_MAP_0 ? 0 : map == X64_MAP_0F ? 1 : 2);
+    if (map != X64_MAP_0)
+        code_put(a->out, maps[map], map == X64_MAP_0F ? 1 : 2);
     x64_byte(a, (uint8_t)code);
 }
 

@@ -125,7 +125,7 @@ typedef enum x64_operand_kind { X64_NO, X64_IN, X64_PINNED, X64_IMM, X64_MEM } x
 typedef struct x64_operand {
     uint8_t kind;
     uint8_t in; /* IN: index into x64_shape.in; PINNED: the register */
-    int64_t imm;
+    int32_t imm;
 } x64_operand;
 
 typedef struct x64_address {

@@ -178,11 +178,11 @@ static void absorb(x64_shape *s, ir_ref ref)
 
 static x64_operand take_imm(x64_shape *s, ir_ref ref)
 {
-    x64_operand o = {X64_IMM, 0, 0};
-    if (!x64_imm_of(s->f, ref, &o.imm))
+    int64_t imm;
+    if (!x64_imm_of(s->f, ref, &imm))
         return take(s, ref);
     absorb(s, ref);
-    return o;
+    return (x64_operand){X64_IMM, 0, (int32_t)imm};
 }
 
 static x64_operand take_base(x64_shape *s, ir_ref ref)
