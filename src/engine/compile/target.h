@@ -2,7 +2,8 @@
  * target.h — what an architecture provides: from a function in SSA form to bytes of machine code.
  *
  * Everything above is portable. An architecture brings one `target`; alloc.c, which gives values
- * registers, is shared and asks the target for its registers and constraints (alloc.h).
+ * registers, is shared and asks the target for its registers and constraints (alloc.h). What a
+ * second one consists of: src/engine/README.md, "A machine for the compiler".
  *
  * Memory: a code_buffer grows by its quota; the caller releases it. Threads: the target is
  * constant; buffer and function belong to one thread.
