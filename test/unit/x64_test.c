@@ -43,6 +43,14 @@ static uint64_t helper_value(wasm_instance *instance, uint64_t a, uint64_t b)
     return instance->store ? a * 1000 + b : 0;
 }
 
+/* Its second number is the status it answers with. */
+static uint64_t helper_status(wasm_instance *instance, uint64_t a, uint64_t status)
+{
+    (void)instance, (void)a;
+    trapped = (wasm_status)status;
+    return status;
+}
+
 static const void *helpers[NATIVE_HELPERS];
 static _Alignas(64) uint8_t stack[1 << 20];
 static wasm_store store;
@@ -68,6 +76,7 @@ static void setup(fixture *x)
     helpers[NATIVE_TRAP] = (const void *)(uintptr_t)helper_trap;
     helpers[NATIVE_POLL] = (const void *)(uintptr_t)helper_poll;
     helpers[NATIVE_MEMORY_GROW] = (const void *)(uintptr_t)helper_value;
+    helpers[NATIVE_CHECK_TYPE] = (const void *)(uintptr_t)helper_status;
     store.native.limit = (uintptr_t)stack + NATIVE_MARGIN;
     store.native.host_sp = NULL;
 }
@@ -675,6 +684,72 @@ TEST(helpers_get_arguments_and_answer)
     REQUIRE(map(x));
     CHECK_EQ_INT(enter(x, entry, slots), WASM_OK);
     CHECK_EQ_UINT(slots[2], 7042);
+    teardown(x);
+}
+
+TEST(a_helper_that_fails_ends_the_function)
+{
+    fixture fixed, *x = &fixed;
+    setup(x);
+    begin(x);
+    ir_ref p = IN(0, IR_PARAM, IR_I64, 0, 0, 0, 0);
+    uint32_t list = ir_list(&x->f, 2);
+    ir_list_items(&x->f, list)[0] = peek(x, p, IR_I64, 0);
+    ir_list_items(&x->f, list)[1] = peek(x, p, IR_I64, 8);
+    ir_ref one = IN(0, OP_I64_CONST, IR_I64, 0, 0, 0, 1);
+    ir_ref r = IN(0, IR_CALL_HELPER, IR_VOID, 0, 0, 0, NATIVE_CHECK_TYPE);
+    x->f.instrs[r].extra = list;
+    poke(x, p, one, 16);
+    IN(0, IR_RETURN, IR_VOID, 0, 0, 0, 0);
+    x->f.has_calls = true;
+    uint32_t entry = finish(x);
+    REQUIRE(map(x));
+    uint64_t good[3] = {7, WASM_OK, 0}, bad[3] = {7, WASM_E_OOB_TABLE, 0};
+    CHECK_EQ_INT(enter(x, entry, good), WASM_OK);
+    CHECK_EQ_UINT(good[2], 1);
+    CHECK_EQ_INT(enter(x, entry, bad), WASM_E_OOB_TABLE);
+    CHECK_EQ_UINT(bad[2], 0);
+    teardown(x);
+}
+
+/* What CALL_CODE hands over as CALLEE arrives, beside the arguments; THUNK is an address. */
+TEST(code_is_called_by_its_address)
+{
+    enum { TYPE = 5 };
+    fixture fixed, *x = &fixed;
+    setup(x);
+    begin(x);
+    ir_ref first = IN(0, IR_PARAM, IR_I64, 0, 0, 0, 0);
+    ir_ref callee = IN(0, IR_CALLEE, IR_I64, 0, 0, 0, 0);
+    ir_ref sum = IN(0, OP_I64_SUB, IR_I64, callee, first, 0, 0);
+    uint32_t list = ir_list(&x->f, 2);
+    ir_list_items(&x->f, list)[0] = sum;
+    ir_list_items(&x->f, list)[1] = callee;
+    ir_ref r = IN(0, IR_RETURN, IR_VOID, 0, 0, 0, 0);
+    x->f.instrs[r].extra = list;
+    x->funcs[TYPE] = finish(x);
+
+    begin(x);
+    ir_ref p = IN(0, IR_PARAM, IR_I64, 0, 0, 0, 0);
+    ir_ref argument = peek(x, p, IR_I64, 0), object = peek(x, p, IR_I64, 8);
+    ir_ref code = IN(0, IR_THUNK, IR_I64, 0, 0, 0, TYPE);
+    list = ir_list(&x->f, 1);
+    ir_list_items(&x->f, list)[0] = argument;
+    ir_ref call = IN(0, IR_CALL_CODE, IR_I64, code, object, 0, 0);
+    x->f.instrs[call].extra = list;
+    ir_ref second = IN(0, IR_RESULT, IR_I64, call, 0, 0, 1);
+    poke(x, p, call, 16);
+    poke(x, p, second, 24);
+    poke(x, p, argument, 32);
+    IN(0, IR_RETURN, IR_VOID, 0, 0, 0, 0);
+    x->f.has_calls = true;
+    uint32_t entry = finish(x);
+    REQUIRE(map(x));
+    uint64_t slots[5] = {30, 1000, 0, 0, 0};
+    CHECK_EQ_INT(enter(x, entry, slots), WASM_OK);
+    CHECK_EQ_UINT(slots[2], 970);
+    CHECK_EQ_UINT(slots[3], 1000);
+    CHECK_EQ_UINT(slots[4], 30);
     teardown(x);
 }
 
