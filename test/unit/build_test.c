@@ -154,6 +154,95 @@ TEST(known_places)
         count_of(text_of(BODY("20 00 24 00 20 00 20 01 10 00 1a 23 00"), true), ":i32 = peek"), 1);
 }
 
+TEST(algebra)
+{
+    /* (x + 2) + 3; 3 + x; a mask that takes nothing away; one half of 64 bits */
+    CHECK(shows(BODY("20 00 41 02 6a 41 03 6a"), true, "i32.const 5"));
+    CHECK_EQ_UINT(count_of(text_of(BODY("20 00 41 02 6a 41 03 6a"), true), "i32.add"), 1);
+    CHECK(shows(BODY("41 03 20 00 6a"), true, "i32.add v1 "));
+    CHECK(shows(BODY("41 03 20 00 48"), true, "i32.gt_s v1 "));
+    CHECK_EQ_UINT(count_of(text_of(BODY("20 00 2d 00 00 41 ff 01 71"), true), "i32.and"), 0);
+    CHECK_EQ_UINT(count_of(text_of(BODY("20 00 2d 00 00 41 ff 00 71"), true), "i32.and"), 1);
+    CHECK_EQ_UINT(
+        count_of(text_of(BODY("20 00 ac 42 ff ff ff ff 0f 83 42 01 7c a7"), true), "i64.and"), 0);
+    CHECK_EQ_UINT(count_of(text_of(BODY("20 00 ac a7"), true), "wrap"), 0);
+    /* a condition that is "not equal to 0" is the value itself */
+    CHECK_EQ_UINT(count_of(text_of(BODY("20 00 20 01 20 00 41 00 47 1b"), true), "i32.ne"), 0);
+    CHECK(shows(BODY("20 00 20 01 20 00 45 1b"), true, "select v2 v1 v1"));
+}
+
+TEST(checked_before)
+{
+    static const char both[] = "20 00 28 02 08 1a 20 01 04 40 20 00 28 02 04 1a 0b 41 00";
+    static const char one[] = "20 01 04 40 20 00 28 02 08 1a 0b 20 00 28 02 04";
+    char module[600];
+
+    /* what dominates counts, in whatever block, with a call in between; what may not have run does
+     * not */
+    snprintf(module, sizeof module, BODY("%s"), both);
+    CHECK_EQ_UINT(count_of(text_of(module, false), "bounds"), 1);
+    snprintf(module, sizeof module, BODY("%s"), one);
+    CHECK_EQ_UINT(count_of(text_of(module, false), "bounds"), 2);
+    CHECK_EQ_UINT(
+        count_of(text_of(BODY("20 00 28 02 08 20 01 10 00 20 00 28 02 04 6a"), false), "bounds"),
+        1);
+}
+
+/* How often `what` is in the text behind the header of the first loop. */
+static unsigned in_loop(const char *text, const char *what)
+{
+    const char *loop = strstr(text, " loop");
+
+    return loop ? count_of(loop, what) : 1000;
+}
+
+TEST(invariants)
+{
+    /* loop: x = load(x) + global 0; again if x */
+    static const char reads[] = "03 40 20 00 28 02 00 23 00 6a 22 00 0d 00 0b 20 00";
+    static const char writes[] = "03 40 20 00 28 02 00 23 00 6a 22 00 24 00 20 00 0d 00 0b 20 00";
+    static const char calls[] = "03 40 20 00 20 01 10 00 23 00 6a 22 00 0d 00 0b 20 00";
+    static const char product[] = "03 40 20 00 20 01 20 01 6c 6a 22 00 0d 00 0b 20 00";
+    char module[600];
+
+    snprintf(module, sizeof module, BODY("%s"), reads);
+    CHECK_EQ_UINT(in_loop(text_of(module, true), "= peek"), 0);
+    CHECK_EQ_UINT(in_loop(text_of(module, false), "= peek"), 0); /* base and length as well */
+    CHECK_EQ_UINT(in_loop(text_of(module, false), "bounds"), 1); /* it may trap: it stays */
+    snprintf(module, sizeof module, BODY("%s"), writes);
+    CHECK_EQ_UINT(in_loop(text_of(module, true), ":i32 = peek"), 1);
+    snprintf(module, sizeof module, BODY("%s"), calls);
+    CHECK(in_loop(text_of(module, true), "= peek") >= 1);
+    snprintf(module, sizeof module, BODY("%s"), product);
+    CHECK_EQ_UINT(in_loop(text_of(module, true), "i32.mul"), 0);
+    /* out of two loops; a division stays, for it may trap */
+    CHECK_EQ_UINT(
+        in_loop(text_of(BODY("03 40 03 40 20 01 20 01 6c 0d 00 0b 20 00 0d 00 0b 20 00"), true),
+                "i32.mul"),
+        0);
+    CHECK_EQ_UINT(in_loop(text_of(BODY("03 40 20 00 20 01 6d 0d 00 0b 20 00"), true), "i32.div_s"),
+                  1);
+}
+
+/* Many definitions in a short body: the table grows, and the next body finds it in order. */
+TEST(many_variables)
+{
+    enum { ROUNDS = 3000 };
+    char *module = malloc(ROUNDS * 20 + 400), *end;
+    size_t length;
+    uint8_t *bytes;
+
+    CHECK(module != NULL);
+    end = module + sprintf(module, "01(01 60 02 7f 7f 01 7f) 03(02 00 00) 0a(02 (00 ");
+    for (unsigned i = 0; i < ROUNDS; i++)
+        end += sprintf(end, "20 00 04 40 0b ");
+    sprintf(end, "20 00 0b) (00 20 01 04 40 41 07 21 00 0b 20 00 0b))");
+    bytes = module_text(module, &length);
+    CHECK_EQ_INT(build_all(bytes, length, true, NULL), 2);
+    free(bytes);
+    free(module);
+}
+
 /* A thunk of each kind for a type with every kind of parameter and two results. */
 TEST(thunks)
 {

@@ -17,7 +17,7 @@
 #include "build_impl.h"
 #include "report.h"
 
-enum { FUNCTION_BYTES = 1 << 20, LOCALS_PER_FUEL = 8 };
+enum { FUNCTION_BYTES = 1 << 20, LOCALS_PER_FUEL = 8, PLACES_MIN = 1024 };
 
 static void fail(builder *b)
 {
@@ -122,7 +122,7 @@ uint32_t build_block(builder *b, bool is_sealed)
 
 static definition *find(const builder *b, uint32_t block, uint32_t variable)
 {
-    uint32_t mask = b->definition_capacity - 1;
+    uint32_t mask = b->definition_places - 1;
     uint64_t hash = ((uint64_t)block << 32 | variable) * 0x9E3779B97F4A7C15u;
     uint32_t place = (uint32_t)(hash >> 32) & mask;
 
@@ -132,27 +132,50 @@ static definition *find(const builder *b, uint32_t block, uint32_t variable)
     return &b->definitions[place];
 }
 
-/* Twice as many places; the definitions of this function move over. */
+/* All places are free again. */
+static void forget_definitions(builder *b)
+{
+    if (++b->stamp == 0) {
+        memset(b->definitions, 0, b->definition_capacity * sizeof *b->definitions);
+        b->stamp = 1;
+    }
+}
+
+/* Twice as many places, in a larger table if need be; the definitions of this function move. */
 static bool more_definitions(builder *b)
 {
-    definition *old = b->definitions;
-    uint32_t capacity = b->definition_capacity, larger = capacity ? capacity * 2 : 1024;
-    definition *places = larger > capacity
-                             ? quota_realloc(&b->module->quota, NULL, 0, larger * sizeof *places)
-                             : NULL;
+    quota *q = &b->module->quota;
+    uint32_t count = b->definition_count, places = b->definition_places * 2, kept = 0;
+    uint32_t capacity = b->definition_capacity;
+    definition *all = quota_realloc(q, NULL, 0, (count + 1u) * sizeof *all), *table;
 
-    if (!places) {
+    if (!all || places == 0) {
+        quota_free(q, all, (count + 1u) * sizeof *all);
         fail(b);
         return false;
     }
-    memset(places, 0, larger * sizeof *places);
-    b->definitions = places;
-    b->definition_capacity = larger;
-    for (uint32_t i = 0; i < capacity; i++) {
-        if (old[i].stamp == b->stamp)
-            *find(b, old[i].block, old[i].variable) = old[i];
+    for (uint32_t i = 0; i < b->definition_places && kept < count; i++) {
+        if (b->definitions[i].stamp == b->stamp)
+            all[kept++] = b->definitions[i];
     }
-    quota_free(&b->module->quota, old, capacity * sizeof *old);
+    if (places > capacity) {
+        table = quota_realloc(q, b->definitions, capacity * sizeof *table, places * sizeof *table);
+        if (!table) {
+            quota_free(q, all, (count + 1u) * sizeof *all);
+            fail(b);
+            return false;
+        }
+        memset(table + capacity, 0, (places - capacity) * sizeof *table);
+        b->definitions = table;
+        b->definition_capacity = places;
+    }
+    b->definition_places = places;
+    forget_definitions(b);
+    for (uint32_t i = 0; i < kept; i++) {
+        all[i].stamp = b->stamp;
+        *find(b, all[i].block, all[i].variable) = all[i];
+    }
+    quota_free(q, all, (count + 1u) * sizeof *all);
     return true;
 }
 
@@ -160,7 +183,7 @@ static void define(builder *b, uint32_t block, uint32_t variable, ir_ref value)
 {
     definition *d;
 
-    if (b->definition_count >= b->definition_capacity / 2 && !more_definitions(b))
+    if (b->definition_count >= b->definition_places / 2 && !more_definitions(b))
         return;
     d = find(b, block, variable);
     b->definition_count += d->stamp != b->stamp;
@@ -439,17 +462,19 @@ static wasm_status sink_op(void *baton, const validate_op *op, wasm_report *repo
     return WASM_OK;
 }
 
-static void reset(builder *b, ir_func *f)
+/* As many places as a body of that length is likely to need: in a table that a large function has
+ * left, those of a small one would be far apart. */
+static void reset(builder *b, ir_func *f, uint64_t length)
 {
     b->f = f;
     b->status = WASM_OK;
     b->declined = false;
     b->height = b->depth = b->waiting_count = b->definition_count = b->block = 0;
+    b->definition_places = PLACES_MIN;
+    while (b->definition_places < length && b->definition_places < b->definition_capacity)
+        b->definition_places *= 2;
     memset(b->zero, 0, sizeof b->zero);
-    if (++b->stamp == 0) {
-        memset(b->definitions, 0, b->definition_capacity * sizeof *b->definitions);
-        b->stamp = 1;
-    }
+    forget_definitions(b);
 }
 
 wasm_status build_function(builder *b, uint32_t func, ir_func *f, bool *declined,
@@ -465,7 +490,7 @@ wasm_status build_function(builder *b, uint32_t func, ir_func *f, bool *declined
         *declined = true;
         return WASM_OK;
     }
-    reset(b, f);
+    reset(b, f, b->module->funcs[func].code.length);
     f->index = func;
     f->type = module_func_type(b->module, func);
     status = validate_body(b->module, func, b->scratch, &sink, report);
@@ -493,6 +518,7 @@ wasm_status builder_new(wasm_module *module, const build_options *options, build
     memset(b, 0, sizeof *b);
     b->module = module;
     b->options = *options;
+    b->definition_places = PLACES_MIN / 2;
     status = validate_scratch_new(module, &b->scratch);
     if (status == WASM_OK && !more_definitions(b))
         status = b->status;
@@ -525,7 +551,7 @@ void builder_free(builder *b)
 
 static void thunk_begin(builder *b, ir_func *f, const wasm_functype *type, uint32_t index)
 {
-    reset(b, f);
+    reset(b, f, 0);
     f->index = index;
     f->type = type;
     b->at = 0;

@@ -65,7 +65,8 @@ struct builder {
     uint32_t *loop_frame; /* by block: the frame of an unsealed header */
     uint32_t loop_frame_capacity;
     definition *definitions;
-    uint32_t definition_count, definition_capacity; /* a power of two */
+    uint32_t definition_count, definition_capacity;
+    uint32_t definition_places; /* of them that this function uses; powers of two */
     uint32_t stamp;
     waiting_phi *waiting;
     uint32_t waiting_count, waiting_capacity;

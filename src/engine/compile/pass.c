@@ -44,7 +44,6 @@ static void pass_phis(ir_func *f)
             }
         }
     }
-    ir_settle(f);
 }
 
 /* ---- values that are known already ----------------------------------------------------------- */
@@ -209,7 +208,6 @@ static void pass_values(ir_func *f)
                 check_once(&v, r);
         }
     }
-    ir_settle(f);
 }
 
 /* ---- what nobody uses ------------------------------------------------------------------------ */
@@ -280,6 +278,7 @@ wasm_status improve(ir_func *f, const build_options *options)
         ir_analyse(f); /* branches may be gone */
     if (f->status == WASM_OK)
         pass_phis(f);
+    ir_settle(f); /* whoever reads operands before it has written them anew wants them resolved */
     if (f->status == WASM_OK)
         pass_loop(f);
     if (f->status == WASM_OK)

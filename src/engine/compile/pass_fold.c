@@ -397,5 +397,4 @@ void pass_fold(ir_func *f)
             fold(f, r);
         }
     }
-    ir_settle(f);
 }

@@ -7,11 +7,12 @@
  *          order, in which operands come before their users, moves each candidate outwards for as
  *          long as its operands come from farther out and the loop does not write what it reads.
  *
- *          Candidates are what costs more than the register it takes from then on: PEEKs, and
- *          arithmetic that takes several cycles. Additions, shifts and comparisons stay: compilers
- *          to WebAssembly have moved them already, and they are as cheap as the move that a full
- *          register file would ask for. A loop whose usual way contains a call keeps all it has,
- *          for what is moved out would be read from the frame after each call, which is no cheaper.
+ *          Candidates are what costs more than the register it takes from then on: PEEKs,
+ *          constants that are no immediates, and arithmetic that takes several cycles. Additions,
+ * shifts and comparisons stay: compilers to WebAssembly have moved them already, and they are as
+ * cheap as the move that a full register file would ask for. A loop whose usual way contains a call
+ * keeps all it has, for what is moved out would be read from the frame after each call, which is no
+ * cheaper.
  *
  *          What moves runs even where the loop would not have come to it, so nothing that may trap
  *          does, and a PEEK only if what it looks at exists as long as the instance does.
@@ -109,9 +110,13 @@ static bool always_there(const ir_func *f, ir_ref base)
     return false;
 }
 
-static bool is_slow(unsigned op)
+static bool is_slow(const ir_instr *i)
 {
-    switch (op) {
+    switch (i->op) {
+    /* Through a general register, on x86-64; 0 is one instruction that waits for nothing. */
+    case OP_F32_CONST:
+    case OP_F64_CONST: return i->imm != 0;
+    case OP_V128_CONST:
     case OP_I32_MUL:
     case OP_I64_MUL:
     case OP_F32_ADD:
@@ -144,7 +149,7 @@ static bool may_leave(const ir_func *f, const ir_instr *i, uint32_t header, cons
             return false;
     }
     if (i->op != IR_PEEK)
-        return is_slow(i->op);
+        return is_slow(i);
     if (!(i->flags & IR_CONSTANT) &&
         ((l->writes >> (i->extra >> 8) & 1) || i->extra >> 8 == IR_ALIAS_ANY))
         return false;
