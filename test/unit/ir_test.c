@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ir_test.c — the SSA form: order, dominators, loops, edges, and what the verifier says of a form
+ * that breaks a rule.
+ * layers: compile
+ *
+ * How: functions are written by hand, block by block.
+ */
+#include "unit.h"
+
+#include "ir.h"
+
+typedef struct form {
+    quota quota;
+    arena arena;
+    ir_func f;
+    char why[200];
+} form;
+
+static void begin(form *t, uint32_t blocks)
+{
+    memset(t, 0, sizeof *t);
+    t->quota.limit = 1 << 20;
+    arena_init(&t->arena, &t->quota);
+    ir_reset(&t->f, &t->arena);
+    for (uint32_t i = 0; i < blocks; i++)
+        ir_block_new(&t->f);
+}
+
+static void end(form *t)
+{
+    arena_release(&t->arena);
+    CHECK_EQ_UINT(t->quota.used, 0);
+}
+
+static void jump(form *t, uint32_t from, uint32_t to)
+{
+    ir_append(&t->f, from, IR_BR, IR_VOID, 0, 0, 0, 0, 0);
+    t->f.blocks[from].succ[0] = to;
+    t->f.blocks[from].succ_count = 1;
+    ir_edge(&t->f, from, to);
+}
+
+static void fork_to(form *t, uint32_t from, ir_ref condition, uint32_t then, uint32_t otherwise)
+{
+    ir_append(&t->f, from, IR_BR_IF, IR_VOID, condition, 0, 0, 0, 0);
+    t->f.blocks[from].succ[0] = then;
+    t->f.blocks[from].succ[1] = otherwise;
+    t->f.blocks[from].succ_count = 2;
+    ir_edge(&t->f, from, then);
+    ir_edge(&t->f, from, otherwise);
+}
+
+static void leave(form *t, uint32_t from)
+{
+    ir_ref r = ir_append(&t->f, from, IR_RETURN, IR_VOID, 0, 0, 0, 0, 0);
+
+    t->f.instrs[r].extra = ir_list(&t->f, 0);
+}
+
+static ir_ref parameter(form *t)
+{
+    return ir_append(&t->f, 0, IR_PARAM, IR_I32, 0, 0, 0, 0, 0);
+}
+
+static bool holds(form *t)
+{
+    return ir_verify(&t->f, t->why, sizeof t->why);
+}
+
+/* 0 → 1 (loop) → 2 (loop) → 2, 3; 3 → 1, 4; nobody comes to 5. */
+static void nest(form *t)
+{
+    ir_ref x;
+
+    begin(t, 6);
+    x = parameter(t);
+    jump(t, 0, 1);
+    jump(t, 1, 2);
+    fork_to(t, 2, x, 2, 3);
+    fork_to(t, 3, x, 1, 4);
+    leave(t, 4);
+    jump(t, 5, 4);
+}
+
+TEST(loops_and_dominators)
+{
+    form t;
+
+    nest(&t);
+    ir_analyse(&t.f);
+    CHECK_EQ_UINT(t.f.order_count, 5);
+    CHECK(t.f.blocks[1].is_loop_header && t.f.blocks[2].is_loop_header);
+    CHECK(!t.f.blocks[3].is_loop_header);
+    CHECK_EQ_UINT(t.f.blocks[1].loop_depth, 1);
+    CHECK_EQ_UINT(t.f.blocks[2].loop_depth, 2);
+    CHECK_EQ_UINT(t.f.blocks[3].loop_depth, 1);
+    CHECK_EQ_UINT(t.f.blocks[3].loop, 1);
+    CHECK_EQ_UINT(t.f.blocks[4].loop_depth, 0);
+    CHECK_EQ_UINT(t.f.blocks[3].dominator, 2);
+    CHECK_EQ_UINT(t.f.blocks[4].dominator, 3);
+    /* what cannot be reached is no predecessor any more */
+    CHECK_EQ_UINT(t.f.blocks[4].pred_count, 1);
+    CHECK_EQ_UINT(t.f.blocks[5].order, UINT32_MAX);
+    end(&t);
+}
+
+TEST(edges_are_split)
+{
+    form t;
+
+    nest(&t);
+    ir_analyse(&t.f);
+    CHECK(!holds(&t)); /* 2 → 2 and 3 → 1 are from many to many */
+    CHECK(strstr(t.why, "not split") != NULL);
+    ir_split_edges(&t.f);
+    ir_analyse(&t.f);
+    CHECK(holds(&t));
+    CHECK_EQ_UINT(t.f.order_count, 7);
+    end(&t);
+}
+
+TEST(cold_blocks_stand_last)
+{
+    form t;
+    ir_ref x;
+
+    begin(&t, 4);
+    x = parameter(&t);
+    fork_to(&t, 0, x, 1, 2);
+    t.f.blocks[1].is_cold = true;
+    jump(&t, 1, 3);
+    jump(&t, 2, 3);
+    leave(&t, 3);
+    ir_analyse(&t.f);
+    CHECK_EQ_UINT(t.f.order[t.f.order_count - 1], 1);
+    CHECK(holds(&t));
+    end(&t);
+}
+
+TEST(what_the_verifier_finds)
+{
+    form t;
+    ir_ref x, y, phi;
+
+    begin(&t, 4);
+    x = parameter(&t);
+    fork_to(&t, 0, x, 1, 2);
+    y = ir_append(&t.f, 1, OP_I32_ADD, IR_I32, x, x, 0, 0, 0);
+    jump(&t, 1, 3);
+    jump(&t, 2, 3);
+    phi = ir_append(&t.f, 3, IR_PHI, IR_I32, 0, 0, 0, 0, 0);
+    t.f.instrs[phi].extra = ir_list(&t.f, 2);
+    ir_list_items(&t.f, t.f.instrs[phi].extra)[0] = y;
+    ir_list_items(&t.f, t.f.instrs[phi].extra)[1] = x;
+    leave(&t, 3);
+    ir_analyse(&t.f);
+    CHECK(holds(&t));
+    /* y is not known on the other way */
+    ir_list_items(&t.f, t.f.instrs[phi].extra)[1] = y;
+    CHECK(!holds(&t));
+    CHECK(strstr(t.why, "not known at the end") != NULL);
+    ir_list_items(&t.f, t.f.instrs[phi].extra)[1] = x;
+    /* an operand that is missing; one that comes later */
+    t.f.instrs[y].arg[1] = 0;
+    CHECK(!holds(&t));
+    t.f.instrs[y].arg[1] = y;
+    CHECK(!holds(&t));
+    CHECK(strstr(t.why, "not before it") != NULL);
+    t.f.instrs[y].arg[1] = x;
+    CHECK(holds(&t));
+    end(&t);
+}
+
+TEST(replacing)
+{
+    form t;
+    ir_ref x, y, z;
+
+    begin(&t, 1);
+    x = parameter(&t);
+    y = ir_append(&t.f, 0, OP_I32_EQZ, IR_I32, x, 0, 0, 0, 0);
+    z = ir_append(&t.f, 0, OP_I32_EQZ, IR_I32, y, 0, 0, 0, 0);
+    leave(&t, 0);
+    ir_replace(&t.f, y, x);
+    CHECK_EQ_UINT(ir_resolve(&t.f, y), x);
+    ir_settle(&t.f);
+    CHECK_EQ_UINT(t.f.instrs[z].arg[0], x);
+    ir_analyse(&t.f);
+    CHECK(holds(&t));
+    ir_count_uses(&t.f);
+    CHECK_EQ_UINT(t.f.instrs[x].uses, 1);
+    end(&t);
+}
