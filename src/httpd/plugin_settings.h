@@ -117,7 +117,7 @@ struct setting_engine {
     bool set;
     wasm_tier tier;
     bool explicit_checks; /* no guard pages, and so no signal handler */
-    const char *line; /* "file:line" */
+    const char *line;     /* "file:line" */
 };
 
 /* WasmServeUserPlugins Off|On [native] */

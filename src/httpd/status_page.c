@@ -438,9 +438,8 @@ static void json_plugin(request_rec *r, const struct plugin *plugin)
     ap_rvputs(r, "{\"name\":\"", plugin->name, "\",\"server\":\"",
               quoted(r, server_name(r, plugin)), "\",\"file\":\"", quoted(r, module->path),
               "\",\"version\":", word, ",\"sha256\":\"", module->hex, "\",\"abi\":\"",
-              host_abi_name(module->abi), "\",\"tier\":\"", tier_name(module),
-              "\",\"features\":[", *needs ? apr_pstrcat(r->pool, "\"", needs, "\"", NULL) : "", "]",
-              NULL);
+              host_abi_name(module->abi), "\",\"tier\":\"", tier_name(module), "\",\"features\":[",
+              *needs ? apr_pstrcat(r->pool, "\"", needs, "\"", NULL) : "", "]", NULL);
     ap_rprintf(r, ",\"bytes\":%" APR_SIZE_T_FMT ",\"prepared_bytes\":%" APR_SIZE_T_FMT,
                module->info.file_bytes, module->info.allocated_bytes);
     limits_of(r, plugin, limits);

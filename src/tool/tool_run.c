@@ -114,9 +114,8 @@ static int refuse(const run *r, const wasm_report *report)
 /* Loads and links. */
 static int prepare(run *r)
 {
-    wasm_load_options options = {.compile = &r->options.engine.compile,
-                                 .trace = r->options.trace,
-                                 .log = trace_line};
+    wasm_load_options options = {
+        .compile = &r->options.engine.compile, .trace = r->options.trace, .log = trace_line};
     wasm_module_info info;
     wasm_extern_desc desc;
     wasm_report report;

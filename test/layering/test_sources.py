@@ -193,7 +193,7 @@ def test_commands_that_the_readme_names_are_there():
     assert {"demo", "test", "install"} <= named
     assert [word for word in named if not re.search(r"(?m)^  %s\b" % word, usage)] == []
     tool = "".join(read("src/tool/" + name) for name in ("tool.c", "tool_run.c", "run_options.c", "tool_inspect.c",
-                                                         "tool_plugin.c"))
+                                                         "tool_compile.c", "tool_plugin.c"))
     named = set(re.findall(r"`wasmserve ([a-z]+)", readme))
     assert {"run", "inspect", "spec"} <= named
     assert [word for word in named if '"%s"' % word not in tool] == []
