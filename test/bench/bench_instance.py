@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Instance: what it costs to make an instance of a guest, call it and drop it, in processor time.
 
-Each guest as its own process (instance.c over the engine alone): every batch once with address space from the system
+Each guest as its own process (instances.c over the engine alone): every batch once with address space from the system
 and once from slots, in turns, and the fastest batch of each. A Go guest's own start-up is not part of it: nothing is
 called there. The last guest initializes itself in the one column and begins with a snapshot in the other. Then a thousand instances at a time, and what each of them takes of resident memory.
 """
@@ -21,7 +21,7 @@ def main():
     os.makedirs(measure.OUT, exist_ok=True)
     engine = os.path.join(measure.BUILD_DIR, "lib", "libengine.a")
     measure.run(["cc", "-std=gnu11", "-O2", "-I" + os.path.join(measure.BUILD_DIR, "include", "engine"),
-                 os.path.join(measure.HERE, "instance.c"), engine, "-lm", "-lpthread", "-o", program])
+                 os.path.join(measure.HERE, "instances.c"), engine, "-lm", "-lpthread", "-o", program])
     small = os.path.join(measure.OUT, "small.wasm")
     measure.compile_wasm(os.path.join(measure.HERE, "small.c"), small, link=["-nostartfiles", "-Wl,--no-entry"])
     guests = os.path.join(measure.BUILD_DIR, "guests")

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * instance.c — what it costs to make an instance, call it and drop it.
+ * instances.c — what it costs to make an instance, call it and drop it.
  *
  *     instance FILE.wasm ROUNDS LIVE FUNCTION|- [snapshot]
  *
