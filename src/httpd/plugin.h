@@ -65,6 +65,7 @@
 struct plugin_module {
     struct plugin_module *next;        /* plugin_module.c's */
     struct plugin_module *native_next; /* plugin_native.c's */
+    bool native_wanted;                /* likewise: it has been queued, once for all */
     unsigned refs;                     /* under plugin_lock() */
     const char *path;                  /* where it was read first */
     wasm_module *wasm;

@@ -186,6 +186,7 @@ static void *work(void *baton)
 void plugin_native_want(struct plugin_module *module)
 {
     wasm_module_info info;
+    bool known;
 
     if (module->asked != WASM_TIER_AUTO || native.server == NULL) {
         return;
@@ -200,11 +201,17 @@ void plugin_native_want(struct plugin_module *module)
         }
         return;
     }
+    /* Several plugins may have one module. */
     if (!plugin_lock()) {
         return;
     }
-    module->refs++;
+    known = module->native_wanted;
+    module->native_wanted = true;
+    module->refs += known ? 0 : 1;
     plugin_unlock();
+    if (known) {
+        return;
+    }
     pthread_mutex_lock(&native.lock);
     module->native_next = NULL;
     *native.last = module;

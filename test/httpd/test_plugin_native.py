@@ -23,6 +23,9 @@ def config(engine, *more):
         *more, "WasmServeEngine %s" % engine,
         "<WasmServePlugin hello>\nWasmServeModule hello.wasm\n</WasmServePlugin>",
         "<WasmServePlugin wild>\nWasmServeModule wild.wasm\n</WasmServePlugin>",
+        # Of the same bytes: one module, and compiled once.
+        "<WasmServePlugin twin>\nWasmServeModule hello.wasm\n</WasmServePlugin>",
+        "<WasmServePlugin third>\nWasmServeModule hello.wasm\n</WasmServePlugin>",
         "<Location /hello>\nWasmServeHandler hello\n</Location>",
         "<Location /wild>\nWasmServeHandler wild\n</Location>",
         "<Location /status>\nSetHandler wasmserve-status\n</Location>"])
