@@ -95,6 +95,15 @@ wasm_store *wasm_store_new(const wasm_limits *limits, void *data)
     return store;
 }
 
+/* A process that is told to end may do so in a signal handler, which stands on the stack of the
+ * compiled code that it interrupted (httpd's prefork frees its pools there). */
+static bool runs_on_stack_of(const wasm_store *store)
+{
+    const uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+    return here - (uintptr_t)store->stack < stack_mapping_bytes(store);
+}
+
 void wasm_store_free(wasm_store *store)
 {
     if (!store)
@@ -108,7 +117,8 @@ void wasm_store_free(wasm_store *store)
         wasm_root_free(store->roots);
     heap_release(store);
     store_return(store, store->budget_used);
-    if (!slot_give_stack(store->limits.slots, store->stack, stack_mapping_bytes(store)))
+    if (!runs_on_stack_of(store) &&
+        !slot_give_stack(store->limits.slots, store->stack, stack_mapping_bytes(store)))
         munmap(store->stack, stack_mapping_bytes(store));
     arena_release(&store->arena);
     free(store);
