@@ -458,14 +458,23 @@ void flush_to(lower *l, uint32_t slot)
 
 void flush_value(lower *l, const entry *e, uint32_t slot)
 {
+    bool fits = pending_fits_accumulator(l);
+    uint32_t whole = fits ? NO_SLOT : slot == NO_SLOT ? l->pending.home : slot;
     icode *at;
 
     if (!e->wide) {
         flush_to(l, slot);
         return;
     }
-    flush_to(l, NO_SLOT); /* the result is an i64, so there is an accumulator for it */
-    at = emit(l, slot == NO_SLOT ? IC_I32_WRAP_I64_A_A : IC_I32_WRAP_I64_A_S, 2);
+    /* The result is an i64, so there is an accumulator for it, but for a load from another memory,
+     * which goes through a slot. */
+    flush_to(l, whole);
+    if (fits)
+        at = emit(l, slot == NO_SLOT ? IC_I32_WRAP_I64_A_A : IC_I32_WRAP_I64_A_S, 2);
+    else
+        at = emit(l, slot == NO_SLOT ? IC_I32_WRAP_I64_S_A : IC_I32_WRAP_I64_S_S, 2);
+    if (!fits)
+        at[1].u16[1] = (uint16_t)whole;
     if (slot != NO_SLOT) {
         at[1].u16[0] = (uint16_t)slot;
         forget_slot(l, slot);
