@@ -66,8 +66,15 @@ def test_the_interpreter_can_be_forced(make_httpd):
     assert "plugins are compiled" not in server.log_text()
 
 
-def test_the_interpreter_is_the_default(make_httpd):
+def test_auto_is_the_default(make_httpd):
     server = make_httpd(config=config("auto").replace("WasmServeEngine auto", ""), setup=files)
+    server._wait(lambda: set(tiers(server).values()) == {"compiler"}, "compiled code")
+    check_calls(server)
+
+
+def test_the_interpreter_where_it_is_wanted(make_httpd):
+    server = make_httpd(config=config("interpreter"), setup=files)
+    check_calls(server)
     assert set(tiers(server).values()) == {"interpreter"}
 
 
