@@ -452,29 +452,24 @@ void flush_to(lower *l, uint32_t slot)
     }
     if (slot != NO_SLOT)
         forget_slots(l, slot, (value_class)p.cls);
-    if (pending_fits_accumulator(l))
+    /* The accumulator has the value too, whatever the form. */
+    if (pending_fits_accumulator(l) || rule->kind == RULE_LOAD)
         l->acc_slot[acc_of(p.cls)] = slot;
 }
 
 void flush_value(lower *l, const entry *e, uint32_t slot)
 {
-    bool fits = pending_fits_accumulator(l);
-    uint32_t whole = fits ? NO_SLOT : slot == NO_SLOT ? l->pending.home : slot;
+    uint32_t whole = pending_fits_accumulator(l) ? NO_SLOT : l->pending.home;
     icode *at;
 
     if (!e->wide) {
         flush_to(l, slot);
         return;
     }
-    /* The result is an i64, so there is an accumulator for it, but for a load from another memory,
-     * which goes through a slot. */
+    /* The result is an i64, so there is an accumulator for it; a load from another memory puts it
+     * into a slot as well. */
     flush_to(l, whole);
-    if (fits)
-        at = emit(l, slot == NO_SLOT ? IC_I32_WRAP_I64_A_A : IC_I32_WRAP_I64_A_S, 2);
-    else
-        at = emit(l, slot == NO_SLOT ? IC_I32_WRAP_I64_S_A : IC_I32_WRAP_I64_S_S, 2);
-    if (!fits)
-        at[1].u16[1] = (uint16_t)whole;
+    at = emit(l, slot == NO_SLOT ? IC_I32_WRAP_I64_A_A : IC_I32_WRAP_I64_A_S, 2);
     if (slot != NO_SLOT) {
         at[1].u16[0] = (uint16_t)slot;
         forget_slot(l, slot);
