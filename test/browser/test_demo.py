@@ -13,12 +13,17 @@ import pytest
 from browsers import BUILD_DIR, PATIENCE, TOP, wait_for
 
 
+def _interruptible():
+    """What runs in the background may have been told to ignore SIGINT, which a shell cannot take back."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture(scope="module")
 def demo():
     """The demo's address, while it runs. It is stopped as a user stops it."""
     process = subprocess.Popen([os.path.join(TOP, "conf", "demo", "run"), "0"], stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, start_new_session=True,
-                               env=dict(os.environ, BUILD_DIR=BUILD_DIR))
+                               preexec_fn=_interruptible, env=dict(os.environ, BUILD_DIR=BUILD_DIR))
     said = []
     for line in process.stdout:
         said.append(line)
