@@ -26,6 +26,7 @@
 #include "cache.h"
 #include "compile.h"
 #include "native_impl.h"
+#include "place_map.h"
 #include "report.h"
 
 enum { WORKERS_MAX = 64 };
@@ -344,39 +345,34 @@ static void copy_piece(job *j, const piece *p, uint32_t at, const uint32_t *outs
     }
 }
 
+/* Maps of places, counted from where the function's code begins, one for each function. */
 static wasm_status write_sites(job *j)
 {
     native_module *out = j->out;
-    size_t room = 0, length = 0;
-    uint8_t *sites;
+    place_map_writer w = {.quota = &j->quota};
+    wasm_status status = WASM_OK;
 
-    for (uint32_t n = 0; n < out->func_count; n++) {
-        const piece *p = &j->funcs[out->funcs[n].func];
-        room += (size_t)(p->site_end - p->site) * NATIVE_SITE_BYTES;
-    }
-    sites = quota_realloc(&j->quota, NULL, 0, room + 1);
-    if (!sites)
-        return WASM_E_QUOTA;
     for (uint32_t n = 0; n < out->func_count; n++) {
         const uint32_t func = out->funcs[n].func;
         const piece *p = &j->funcs[func];
-        const code_buffer *from = buffer_of(j, p);
+        const code_site *sites = buffer_of(j, p)->sites;
 
-        out->funcs[n].sites = (uint32_t)length;
-        if (p->site_end > p->site)
-            length +=
-                native_write_sites(sites + length, from->sites + p->site, p->site_end - p->site,
-                                   p->begin, j->module->funcs[func].code.offset);
+        out->funcs[n].sites = (uint32_t)w.length;
+        place_map_begin(&w, p->begin, j->module->funcs[func].code.offset);
+        for (uint32_t i = p->site; i < p->site_end && status == WASM_OK; i++)
+            status = place_map_add(&w, sites[i].code, sites[i].offset);
     }
-    out->funcs[out->func_count].sites = (uint32_t)length;
-    out->site_bytes = (uint32_t)length;
-    if (length > 0) {
-        out->sites = quota_realloc(&out->quota, NULL, 0, length);
+    out->funcs[out->func_count].sites = (uint32_t)w.length;
+    out->site_bytes = (uint32_t)w.length;
+    if (status == WASM_OK && w.length > 0) {
+        out->sites = quota_realloc(&out->quota, NULL, 0, w.length);
         if (out->sites)
-            memcpy(out->sites, sites, length);
+            memcpy(out->sites, w.bytes, w.length);
+        else
+            status = WASM_E_NO_MEMORY;
     }
-    quota_free(&j->quota, sites, room + 1);
-    return length == 0 || out->sites ? WASM_OK : WASM_E_NO_MEMORY;
+    place_map_release(&w);
+    return status;
 }
 
 static wasm_status link_image(job *j)

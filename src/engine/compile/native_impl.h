@@ -54,11 +54,6 @@ void native_release(native_module *native);
 
 /* ---- native_trap.c --------------------------------------------------------------------------- */
 
-/* Appends the sites of a function, which begin at `code` and whose body at `body`; returns bytes
- * written, at most NATIVE_SITE_BYTES for each, to `to`. */
-enum { NATIVE_SITE_BYTES = 10 };
-size_t native_write_sites(uint8_t *to, const code_site *sites, uint32_t count, uint32_t code,
-                          uint64_t body);
 /* The function and the Wasm offset of a site, given its address. False: it is none of a function's:
  * a thunk's, or not in this code. */
 bool native_find(const native_module *native, const void *address, uint32_t *func,

@@ -23,6 +23,7 @@
 
 #include "icode.h"
 #include "interp.h"
+#include "place_map.h"
 #include "runtime.h"
 
 #define FAR_SLOTS 3
@@ -77,7 +78,7 @@ typedef struct interp_func {
     uint32_t param_slots;
     uint32_t result_slots;
     uint32_t map_bytes;
-    const uint8_t *map;        /* instruction → file offset, see map.c */
+    const uint8_t *map;        /* instruction → file offset, place_map.h, from 0 and 0 */
     const interp_tries *tries; /* NULL: it catches nothing */
     const interp_roots *roots; /* NULL: it never holds a reference to an object */
 } interp_func;
@@ -131,19 +132,5 @@ void interp_dump(const wasm_module *module, uint32_t func);
  * of the function) and the function, word 2 the instruction's offset. Calls the module's log. */
 enum { TRACE_WORDS = 3 };
 void interp_trace(const wasm_module *module, const icode *pc);
-
-/* map.c: pairs of code position (in words) and file offset, in order, as differences in LEB128. */
-typedef struct map_writer {
-    quota *quota;
-    uint8_t *bytes;
-    size_t length, capacity;
-    uint32_t position;
-    uint64_t offset;
-} map_writer;
-void map_begin(map_writer *w);
-wasm_status map_add(map_writer *w, uint32_t position, uint64_t offset);
-void map_release(map_writer *w);
-/* The file offset of the instruction at `position`, or WASM_NO_OFFSET. */
-uint64_t map_find(const uint8_t *map, uint32_t bytes, uint32_t position);
 
 #endif

@@ -85,7 +85,7 @@ void lower_free(lower *l)
     quota_free(l->quota, l->root_locals, l->root_local_capacity * sizeof *l->root_locals);
     quota_free(l->quota, l->nodes, l->node_capacity * sizeof *l->nodes);
     quota_free(l->quota, l->places, l->place_capacity * sizeof *l->places);
-    map_release(&l->map);
+    place_map_release(&l->map);
     quota_free(l->quota, l, sizeof *l);
 }
 
@@ -170,7 +170,8 @@ static wasm_status sink_begin(void *baton, const validate_locals *locals, wasm_r
     l->patch_count = 0;
     l->patch_free = NO_LINK;
     l->pending.active = false;
-    map_begin(&l->map);
+    l->map.length = 0;
+    place_map_begin(&l->map, 0, 0);
     forget_accumulators(l);
     place_locals(l);
     need_slots(l, l->result_slots);

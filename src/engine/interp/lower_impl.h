@@ -188,7 +188,7 @@ struct lower {
     uint32_t length, capacity;
     icode nowhere[EMIT_WORDS_MAX]; /* what is emitted after a failure */
     uint32_t tail; /* position of the last instruction; NO_CODE if a label stands behind it */
-    map_writer map;
+    place_map_writer map;
 
     entry *stack;
     uint32_t height, stack_capacity;

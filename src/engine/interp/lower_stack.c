@@ -46,7 +46,7 @@ icode *emit(lower *l, unsigned op, uint32_t words)
 
 icode *emit_mapped(lower *l, unsigned op, uint32_t words, uint64_t offset)
 {
-    wasm_status status = map_add(&l->map, l->length, offset);
+    wasm_status status = place_map_add(&l->map, l->length, offset);
 
     if (status != WASM_OK)
         lower_fail(l, status);

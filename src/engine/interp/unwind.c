@@ -6,7 +6,7 @@
  *          failing instruction or a call that has not returned, is an address in the code of a
  *          function, which is found by bisection over the addresses of all functions; calls need
  *          not keep anything for it. What is known of places in a function is in its tables, made
- *          when it was translated: byte offsets (map.c), try regions, and the slots that hold
+ *          when it was translated: byte offsets (place_map.h), try regions, and the slots that hold
  *          references.
  *
  *          Regions are the bodies of try_table in the order in which they begin; each knows the one
@@ -102,7 +102,7 @@ wasm_status interp_unwind(wasm_store *store, wasm_instance *instance, uint64_t *
             break;
         func = (uint32_t)(body - ((const interp_module *)module->prepared)->funcs) +
                module->func_import_count;
-        offset = map_find(body->map, body->map_bytes, (uint32_t)(at.pc - body->code));
+        offset = place_map_find(body->map, body->map_bytes, (uint32_t)(at.pc - body->code), 0);
         if (innermost)
             store_trap(store, status, module, func, offset);
         innermost = false;
