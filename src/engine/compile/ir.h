@@ -142,6 +142,7 @@ void ir_move(ir_func *f, ir_ref ref, ir_ref where);
  * ir_settle() has replaced it everywhere. It is taken out of its block. */
 void ir_replace(ir_func *f, ir_ref ref, ir_ref value);
 ir_ref ir_resolve(const ir_func *f, ir_ref ref);
+void ir_resolve_operands(ir_func *f, ir_ref ref); /* of the instruction `ref` */
 void ir_settle(ir_func *f);
 /* A list of `count` words, all 0; its index for ir_instr.extra. */
 uint32_t ir_list(ir_func *f, uint32_t count);

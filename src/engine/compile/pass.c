@@ -197,11 +197,8 @@ static void pass_values(ir_func *f)
         ir_ref next;
 
         for (ir_ref r = f->blocks[f->order[k]].first; r; r = next) {
-            ir_ref *operand;
-
             next = f->instrs[r].next;
-            IR_EACH_OPERAND(f, &f->instrs[r], operand)
-            *operand = ir_resolve(f, *operand);
+            ir_resolve_operands(f, r);
             if (may_share(&f->instrs[r]))
                 share(&v, r);
             else if (f->instrs[r].op == IR_BOUNDS)

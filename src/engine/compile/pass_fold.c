@@ -77,6 +77,18 @@ static bool compute_one(unsigned op, uint64_t x, uint64_t *out)
     }
 }
 
+/* The other one of op's pair; OP_COUNT: it has none. */
+static unsigned partner(const uint16_t (*pairs)[2], unsigned count, unsigned op)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (pairs[i][0] == op)
+            return pairs[i][1];
+        if (pairs[i][1] == op)
+            return pairs[i][0];
+    }
+    return OP_COUNT;
+}
+
 /* The comparison that holds where this one does not; OP_COUNT: none. */
 static unsigned inverse(unsigned op)
 {
@@ -87,13 +99,7 @@ static unsigned inverse(unsigned op)
         {OP_I64_GT_U, OP_I64_LE_U}, {OP_F32_EQ, OP_F32_NE},     {OP_F64_EQ, OP_F64_NE},
     };
 
-    for (unsigned i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        if (pairs[i][0] == op)
-            return pairs[i][1];
-        if (pairs[i][1] == op)
-            return pairs[i][0];
-    }
-    return OP_COUNT;
+    return partner(pairs, sizeof pairs / sizeof *pairs, op);
 }
 
 /* The op that says the same with its operands swapped; OP_COUNT: none. */
@@ -110,13 +116,7 @@ static unsigned swapped(unsigned op)
         {OP_I64_LE_U, OP_I64_GE_U},
     };
 
-    for (unsigned i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        if (pairs[i][0] == op)
-            return pairs[i][1];
-        if (pairs[i][1] == op)
-            return pairs[i][0];
-    }
-    return OP_COUNT;
+    return partner(pairs, sizeof pairs / sizeof *pairs, op);
 }
 
 /* A number that the value, unsigned, is never above. */
@@ -389,11 +389,8 @@ void pass_fold(ir_func *f)
         ir_ref next;
 
         for (ir_ref r = f->blocks[f->order[k]].first; r; r = next) {
-            ir_ref *operand;
-
             next = f->instrs[r].next;
-            IR_EACH_OPERAND(f, &f->instrs[r], operand)
-            *operand = ir_resolve(f, *operand);
+            ir_resolve_operands(f, r);
             fold(f, r);
         }
     }

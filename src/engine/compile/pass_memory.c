@@ -76,11 +76,9 @@ static void visit_poke(ir_func *f, facts *known, ir_ref r)
 
 static void visit(ir_func *f, facts *known, ir_ref r)
 {
-    ir_instr *i = &f->instrs[r];
-    ir_ref *operand;
+    const ir_instr *i = &f->instrs[r];
 
-    IR_EACH_OPERAND(f, i, operand)
-    *operand = ir_resolve(f, *operand);
+    ir_resolve_operands(f, r);
     if (i->op == IR_PEEK)
         visit_peek(f, known, r);
     else if (i->op == IR_POKE)
