@@ -278,11 +278,18 @@ static wasm_status place_datas(wasm_instance *instance)
 
 /* ---- instantiation --------------------------------------------------------------------------- */
 
-static wasm_status check_imports(const wasm_store *store, const wasm_module *module,
-                                 const wasm_extern *imports, wasm_report *report)
+/* What is the same however an instance begins: its imports and functions. */
+static wasm_status begin(wasm_store *store, const wasm_module *module, const wasm_extern *imports,
+                         wasm_instance **out)
 {
+    TRY(bulk_poll(store, 0)); /* a store that was interrupted begins nothing */
     for (uint32_t i = 0; i < module->import_count; i++)
-        TRY(link_check(store, module, i, &imports[i], report));
+        TRY(link_check(store, module, i, &imports[i], &store->report));
+    *out = allocate(store, module);
+    if (!*out)
+        return out_of_quota(store);
+    TRY(take_imports(*out, imports));
+    make_funcs(*out);
     return WASM_OK;
 }
 
@@ -291,13 +298,7 @@ static wasm_status instantiate(wasm_store *store, const wasm_module *module,
 {
     wasm_instance *instance;
 
-    TRY(bulk_poll(store, 0)); /* a store that was interrupted begins nothing */
-    TRY(check_imports(store, module, imports, &store->report));
-    instance = allocate(store, module);
-    if (!instance)
-        return out_of_quota(store);
-    TRY(take_imports(instance, imports));
-    make_funcs(instance);
+    TRY(begin(store, module, imports, &instance));
     TRY(make_memories(instance));
     take_native(instance);
     TRY(make_tags(instance));
@@ -318,13 +319,7 @@ static wasm_status instantiate_from(wasm_store *store, const wasm_snapshot *snap
     const wasm_module *module = snapshot_module(snapshot);
     wasm_instance *instance;
 
-    TRY(bulk_poll(store, 0));
-    TRY(check_imports(store, module, imports, &store->report));
-    instance = allocate(store, module);
-    if (!instance)
-        return out_of_quota(store);
-    TRY(take_imports(instance, imports));
-    make_funcs(instance);
+    TRY(begin(store, module, imports, &instance));
     TRY(snapshot_memories(snapshot, instance));
     take_native(instance);
     TRY(make_tags(instance));
