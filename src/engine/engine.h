@@ -294,7 +294,7 @@ typedef struct wasm_load_options {
     wasm_features features; /* what a module may use; 0: WASM_FEATURES_SUPPORTED */
     size_t quota;           /* bytes that loading and preparing may allocate; 0: no bound */
     wasm_tier
-        tier; /* AUTO is the interpreter, for now: wasm_module_compile() is the way from there.
+        tier; /* AUTO is the interpreter, until wasm_module_compile() has brought compiled code.
                  COMPILER compiles while loading, and fails where that is not possible */
     const wasm_compile_options *compile; /* for COMPILER; NULL: all zeroes */
     unsigned trace;                      /* wasm_trace_bit mask; lines go to log */
