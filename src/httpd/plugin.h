@@ -225,6 +225,9 @@ void plugin_native_begin(apr_pool_t *pchild, server_rec *s);
 /* In a child: has the module compiled in the background, if it was asked to be `auto`. */
 void plugin_native_want(struct plugin_module *module);
 
+/* Whether instances that are made from now on run compiled; any thread. */
+bool plugin_native_has_code(const struct plugin_module *module);
+
 /* How many memories of a new instance are to have guard pages (wasm_limits.guarded). */
 uint32_t plugin_native_guards(const struct plugin_module *module);
 

@@ -100,15 +100,20 @@ wasm_compile_options plugin_native_options(void)
     return options;
 }
 
-uint32_t plugin_native_guards(const struct plugin_module *module)
+bool plugin_native_has_code(const struct plugin_module *module)
 {
     wasm_module_info info;
 
-    if (module->asked == WASM_TIER_INTERPRETER || !wasm_faults_handled()) {
-        return 0;
-    }
     wasm_module_describe(module->wasm, &info);
-    return info.tier == WASM_TIER_COMPILER ? 1 : 0;
+    return info.tier == WASM_TIER_COMPILER;
+}
+
+uint32_t plugin_native_guards(const struct plugin_module *module)
+{
+    return module->asked != WASM_TIER_INTERPRETER && wasm_faults_handled() &&
+                   plugin_native_has_code(module)
+               ? 1
+               : 0;
 }
 
 /* ---- compiling ------------------------------------------------------------------------------- */
@@ -185,14 +190,10 @@ static void *work(void *baton)
 
 void plugin_native_want(struct plugin_module *module)
 {
-    wasm_module_info info;
     bool known;
 
-    if (module->asked != WASM_TIER_AUTO || native.server == NULL) {
-        return;
-    }
-    wasm_module_describe(module->wasm, &info);
-    if (info.tier == WASM_TIER_COMPILER) {
+    if (module->asked != WASM_TIER_AUTO || native.server == NULL ||
+        plugin_native_has_code(module)) {
         return;
     }
     if (!plugin_is_threaded()) {

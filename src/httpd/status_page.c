@@ -105,10 +105,7 @@ static const char *quoted(request_rec *r, const char *text)
 /* What new instances run in, which may have changed since the module was loaded. */
 static const char *tier_name(const struct plugin_module *module)
 {
-    wasm_module_info info;
-
-    wasm_module_describe(module->wasm, &info);
-    return info.tier == WASM_TIER_COMPILER ? "compiler" : "interpreter";
+    return plugin_native_has_code(module) ? "compiler" : "interpreter";
 }
 
 static const char *features(request_rec *r, wasm_features bits, const char *separator)
