@@ -30,8 +30,9 @@ void etag_with_word(char *out, const char *tag, const char *word)
     memcpy(out, tag, len + 1);
     if (len >= 2 && tag[len - 1] == '"') {
         out[len - 1] = '-';
-        memcpy(out + len, word, n);
-        memcpy(out + len + n, "\"", 2);
+        memcpy(out + len, word, n + 1);
+        out[len + n] = '"';
+        out[len + n + 1] = '\0';
     }
 }
 

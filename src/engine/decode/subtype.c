@@ -55,7 +55,7 @@ bool heap_includes(uint8_t abstract, const module_type *type)
 bool type_is_below_elsewhere(const module_type *a, const module_type *b)
 {
     while (!type_is_same(a, b)) {
-        if (a->super == MODULE_NO_TYPE)
+        if (a->super == MODULE_NO_TYPE || a->module == NULL)
             return false;
         a = &a->module->types[a->super];
     }

@@ -52,9 +52,9 @@ static const module_type *type_at(const lower *l, uint32_t index)
     return &types[types[index].canonical];
 }
 
-static uint32_t element_slots(const module_type *array)
+static uint32_t element_slots(const lower *l, uint32_t index)
 {
-    return type_slots_of(array->fields[0].type);
+    return type_slots_of(type_at(l, index)->fields[0].type);
 }
 
 /* ---- one value ------------------------------------------------------------------------------- */
@@ -240,16 +240,16 @@ static void lower_array_op(lower *l, const validate_op *op, unsigned ic, uint32_
 
 void lower_object(lower *l, const validate_op *op)
 {
-    const module_type *type = op->index < l->module->type_count ? type_at(l, op->index) : NULL;
-
     switch (op->op) {
-    case OP_STRUCT_NEW: lower_make(l, op, IC_STRUCT_NEW, type->field_count, 0); break;
+    case OP_STRUCT_NEW:
+        lower_make(l, op, IC_STRUCT_NEW, type_at(l, op->index)->field_count, 0);
+        break;
     case OP_STRUCT_NEW_DEFAULT: lower_make(l, op, IC_STRUCT_NEW_DEFAULT, 0, 0); break;
     case OP_STRUCT_GET:
     case OP_STRUCT_GET_S:
     case OP_STRUCT_GET_U: lower_struct_get(l, op); break;
     case OP_STRUCT_SET: lower_struct_set(l, op); break;
-    case OP_ARRAY_NEW: lower_make(l, op, IC_ARRAY_NEW, 2, element_slots(type)); break;
+    case OP_ARRAY_NEW: lower_make(l, op, IC_ARRAY_NEW, 2, element_slots(l, op->index)); break;
     case OP_ARRAY_NEW_DEFAULT: lower_make(l, op, IC_ARRAY_NEW_DEFAULT, 1, 0); break;
     case OP_ARRAY_NEW_FIXED: lower_make(l, op, IC_ARRAY_NEW_FIXED, op->index2, op->index2); break;
     case OP_ARRAY_NEW_DATA: lower_make(l, op, IC_ARRAY_NEW_DATA, 2, op->index2); break;
@@ -259,7 +259,7 @@ void lower_object(lower *l, const validate_op *op)
     case OP_ARRAY_GET_U: lower_array_get(l, op); break;
     case OP_ARRAY_SET: lower_array_set(l, op); break;
     case OP_ARRAY_LEN: lower_read(l, op, IC_ARRAY_LENGTH_S_S, CLASS_I32, 0); break;
-    case OP_ARRAY_FILL: lower_array_op(l, op, IC_ARRAY_FILL, 4, element_slots(type)); break;
+    case OP_ARRAY_FILL: lower_array_op(l, op, IC_ARRAY_FILL, 4, element_slots(l, op->index)); break;
     case OP_ARRAY_COPY: lower_array_op(l, op, IC_ARRAY_COPY, 5, 0); break;
     case OP_ARRAY_INIT_DATA: lower_array_op(l, op, IC_ARRAY_INIT_DATA, 4, op->index2); break;
     case OP_ARRAY_INIT_ELEM: lower_array_op(l, op, IC_ARRAY_INIT_ELEM, 4, op->index2); break;

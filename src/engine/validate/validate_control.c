@@ -61,10 +61,12 @@ static wasm_status short_type(validate_scratch *s, wasm_valtype result, const wa
 {
     static const wasm_valtype none[1] = {0};
     static const wasm_functype empty = {none, none, 0, 0};
-    if (result != 0 && WASM_KIND(result) < WASM_KIND_EXN)
+    *out = &empty;
+    if (result == 0)
+        return WASM_OK;
+    if (WASM_KIND(result) < WASM_KIND_EXN)
         return short_reference(s, result, out);
-    *out = result == 0 ? &empty
-                       : &shorts[(result & WASM_NULLABLE) != 0][WASM_KIND(result) - WASM_KIND_EXN];
+    *out = &shorts[(result & WASM_NULLABLE) != 0][WASM_KIND(result) - WASM_KIND_EXN];
     return WASM_OK;
 }
 
