@@ -10,8 +10,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const names[] = {"read_body", "write_body", "enable_features", NULL};
-
-    play(names, data, size);
+    play(GROUP_BODIES, data, size);
     return 0;
 }

@@ -10,14 +10,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const names[] = {"get_header_names",
-                                        "get_header_values",
-                                        "set_header_value",
-                                        "add_header_value",
-                                        "remove_header",
-                                        "enable_features",
-                                        NULL};
-
-    play(names, data, size);
+    play(GROUP_FIELDS, data, size);
     return 0;
 }

@@ -10,22 +10,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const names[] = {"get_method",
-                                        "set_method",
-                                        "get_uri",
-                                        "set_uri",
-                                        "get_source_addr",
-                                        "get_protocol_version",
-                                        "get_status_code",
-                                        "set_status_code",
-                                        "get_config",
-                                        "enable_features",
-                                        "log",
-                                        "log_enabled",
-                                        "get_variable",
-                                        "set_variable",
-                                        NULL};
-
-    play(names, data, size);
+    play(GROUP_MESSAGE, data, size);
     return 0;
 }
