@@ -153,7 +153,9 @@ static wasm_status set_uri(void *baton, exchange_text uri)
         return nonsense(x, "a URI that is not a path of at most 8190 bytes");
     }
     for (size_t i = 0; i < uri.length; i++) {
-        if (uri.bytes[i] <= 0x20 || uri.bytes[i] == 0x7f || uri.bytes[i] == '#') {
+        unsigned char c = (unsigned char)uri.bytes[i];
+
+        if (c <= 0x20 || c >= 0x7f || c == '#') {
             return nonsense(x, "a URI that is not encoded");
         }
     }
