@@ -74,6 +74,7 @@ struct plugin_module {
     wasm_tier asked;
     host_abi asked_abi; /* UNKNOWN: by the module */
     host_abi abi;
+    bool initializes; /* http-wasm: a fresh instance runs code before its first request */
     char hex[SHA256_HEX_SIZE];
 };
 

@@ -6,8 +6,9 @@
  * The time that is left goes with the instance from call to call; in between no watchdog knows of
  * it, since a backend may take its time and the child may end meanwhile.
  *
- *          With WasmServeSnapshot the first instance of a version that has started leaves its state
- *          to all later ones of this child, which begin with it instead of starting.
+ *          With WasmServeSnapshot, and by default where it makes no difference, the first instance
+ *          of a version that has started leaves its state to all later ones of this child, which
+ *          begin with it instead of starting.
  *
  *          With WasmServeReuse an instance that has served a request without failing waits in a
  * list of its plugin, last in first out, so that those that are not needed age at the end. It is
@@ -296,6 +297,22 @@ static bool make(struct plugin_instance *instance, struct plugin_result *result)
     return true;
 }
 
+/* Whether instances begin with the state of one that has initialized itself. Auto: if it has
+ * something to do for that, and no grant lets it come out differently the next time; then nobody
+ * can tell, but by the time it takes. */
+static bool begins_initialized(const struct plugin_instance *instance)
+{
+    const grants *granted = &instance->plugin->grants;
+
+    switch (instance->plugin->settings->snapshot.mode) {
+    case SNAPSHOT_ON: return true;
+    case SNAPSHOT_OFF: return false;
+    case SNAPSHOT_AUTO: break;
+    }
+    return instance->version->module->initializes && granted->dir_count == 0 &&
+           (granted->bits & (GRANT_CLOCK | GRANT_RANDOM | GRANT_KV)) == 0;
+}
+
 /* Keeps the state of an instance that has just started, for all that begin after it in this child.
  */
 static void keep(const struct plugin_instance *instance, const wasm_instance *made)
@@ -312,8 +329,10 @@ static void keep(const struct plugin_instance *instance, const wasm_instance *ma
     if (!plugin_version_keep(instance->version, &snapshot)) {
         wasm_snapshot_free(snapshot.state);
     } else if (snapshot.refused) {
+        bool wanted = instance->plugin->settings->snapshot.mode == SNAPSHOT_ON;
+
         LOG_S(
-            APLOG_WARNING, 0, instance->plugin->server,
+            wanted ? APLOG_WARNING : APLOG_DEBUG, 0, instance->plugin->server,
             "plugin %s: WasmServeSnapshot: its state cannot be kept, so each instance initializes "
             "itself: %s",
             instance->version->title, why);
@@ -324,10 +343,11 @@ static bool start(struct plugin_instance *instance, struct plugin_result *result
 {
     const struct plugin_module *module = instance->version->module;
     struct plugin_snapshot snapshot = {.refused = true};
+    bool initialized = begins_initialized(instance);
     wasm_instance *made;
     wasm_status status;
 
-    if (instance->plugin->settings->snapshot.on) {
+    if (initialized) {
         snapshot = plugin_version_snapshot(instance->version);
     }
     call_begin(instance);
@@ -349,7 +369,7 @@ static bool start(struct plugin_instance *instance, struct plugin_result *result
     if (!call_end(instance, status, result)) {
         return false;
     }
-    if (instance->plugin->settings->snapshot.on && !snapshot.refused) {
+    if (initialized && !snapshot.refused) {
         keep(instance, made);
     }
     return true;

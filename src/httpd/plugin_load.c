@@ -359,9 +359,9 @@ static void abi_settings_check(struct loader *loader, const struct plugin *plugi
         complain(loader, plugin, settings->reuse.line, 0,
                  "WasmServeReuse: a cgi program ends with its request and cannot be used again");
     }
-    if (settings->snapshot.on) {
+    if (settings->snapshot.mode == SNAPSHOT_ON) {
         complain(
-            loader, plugin, plugin->line, 0,
+            loader, plugin, settings->snapshot.line, 0,
             "WasmServeSnapshot: a cgi program is over when it has started, so there is no state "
             "to begin with");
     }

@@ -122,6 +122,7 @@ static bool abi_check(struct plugin_module *module, apr_pool_t *pool, const char
         reason = "it is a guest for proxy-wasm, which this version cannot run";
     }
     module->abi = found;
+    module->initializes = found == HOST_ABI_HTTP_WASM && httpwasm_initializes(module->wasm);
     if (reason[0] == '\0') {
         return true;
     }

@@ -152,6 +152,22 @@ static const char *reuse_parse(void *slot, const struct setting_input *in)
     return NULL;
 }
 
+static const char *snapshot_parse(void *slot, const struct setting_input *in)
+{
+    struct setting_snapshot value = {.set = true, .mode = SNAPSHOT_AUTO, .line = where(in)};
+    const char *word = in->argv[0];
+
+    if (in->argc == 1 && strcasecmp(word, "on") == 0) {
+        value.mode = SNAPSHOT_ON;
+    } else if (in->argc == 1 && strcasecmp(word, "off") == 0) {
+        value.mode = SNAPSHOT_OFF;
+    } else if (in->argc != 1 || strcasecmp(word, "auto") != 0) {
+        return "takes one word: Auto, On or Off";
+    }
+    *(struct setting_snapshot *)slot = value;
+    return NULL;
+}
+
 /* NAME or NAME=VALUE, after "env:". */
 static const char *grant_env_parse(struct setting_grants *granted, const struct setting_input *in,
                                    const char *text)
@@ -590,6 +606,7 @@ SETTING_TYPE(handler, "NAME|./FILE.wasm|none", override);
 SETTING_TYPE(filter, "NAME ...|none", filter);
 SETTING_TYPE(config, "STRING|@FILE", override);
 SETTING_TYPE(reuse, "request|N", override);
+SETTING_TYPE(snapshot, "Auto|On|Off", override);
 SETTING_TYPE(engine, "auto|interpreter|compiler [explicit]", override);
 SETTING_TYPE(code_cache, "DIR|Off", override);
 SETTING_TYPE(plugin_dir, "DIR|none", override);

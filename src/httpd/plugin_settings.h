@@ -53,6 +53,14 @@ struct setting_reuse {
     const char *line; /* "file:line" */
 };
 
+/* WasmServeSnapshot Auto|On|Off. Auto: where it cannot be told from initializing anew. */
+enum setting_snapshot_mode { SNAPSHOT_AUTO, SNAPSHOT_ON, SNAPSHOT_OFF };
+struct setting_snapshot {
+    bool set;
+    enum setting_snapshot_mode mode;
+    const char *line; /* "file:line" */
+};
+
 /* One env:NAME[=VALUE]. A value of NULL: the one of the same name that the request has (SetEnv and
  * its like), else `inherited`. */
 struct setting_grant_env {
@@ -156,6 +164,7 @@ struct setting_memory_total {
     TYPE(filter, struct setting_filter)                                                            \
     TYPE(config, struct setting_config)                                                            \
     TYPE(reuse, struct setting_reuse)                                                              \
+    TYPE(snapshot, struct setting_snapshot)                                                        \
     TYPE(engine, struct setting_engine)                                                            \
     TYPE(code_cache, struct setting_code_cache)                                                    \
     TYPE(plugin_dir, struct setting_plugin_dir)                                                    \

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""WasmServeSnapshot: a filter initializes itself once in a child, and every instance begins with what came of it."""
+"""WasmServeSnapshot: a filter initializes itself once in a child, and every instance begins with what came of it, if it
+is told to or if nobody can tell."""
 import os
 import threading
 
@@ -33,11 +34,17 @@ def plugin(name, module, *directives):
 @pytest.fixture(scope="module")
 def httpd(make_httpd, guest):
     reactor = guest("reactor")
-    names = ["kept", "crowd", "fresh", "opens"]
+    names = ["kept", "crowd", "fresh", "opens", "usual", "timed", "chancy", "stored", "filed"]
     config = ["WasmServeTimeout 60s",
               plugin("kept", reactor, "WasmServeSnapshot On", "WasmServeGrant log"),
               plugin("crowd", reactor, "WasmServeSnapshot On", "WasmServeGrant log"),
               plugin("fresh", reactor, "WasmServeSnapshot Off", "WasmServeGrant log"),
+              # Nothing said: kept, unless a grant lets it come out differently.
+              plugin("usual", reactor, "WasmServeGrant log env:A=b"),
+              plugin("timed", reactor, "WasmServeGrant log clock"),
+              plugin("chancy", reactor, "WasmServeGrant log random"),
+              plugin("stored", reactor, "WasmServeSnapshot Auto", "WasmServeGrant log kv"),
+              plugin("filed", reactor, 'WasmServeGrant log "dir:${docroot}:/files"'),
               plugin("opens", "said/opens.wasm", "WasmServeSnapshot On", 'WasmServeGrant "dir:${docroot}:/open"')]
 
     def setup(h):
@@ -70,6 +77,14 @@ def test_without_it_each_instance_initializes_itself(httpd):
     mark = httpd.log_mark()
     assert [seen(httpd, "/fresh") for _ in range(3)] == [[TABLES, "0", "1"]] * 3
     assert initialized(httpd, "fresh", mark) == 3
+
+
+@pytest.mark.parametrize("name, times", [("usual", 1), ("timed", 3), ("chancy", 3), ("stored", 3), ("filed", 3)])
+def test_by_itself_where_it_makes_no_difference(httpd, name, times):
+    httpd.expect_log(r"plugin %s@\w+.*initialized" % name)
+    mark = httpd.log_mark()
+    assert [seen(httpd, "/" + name) for _ in range(3)] == [[TABLES, "0", "1"]] * 3
+    assert initialized(httpd, name, mark) == times
 
 
 def test_requests_at_the_same_time(httpd):

@@ -128,6 +128,25 @@ const char *httpwasm_check(const wasm_module *module)
     return memory ? NULL : "it does not export its memory under the name \"memory\"";
 }
 
+/* What a guest may have to initialize itself, in this order. */
+static const char *const starts[] = {"_start", "_initialize"};
+enum { STARTS = sizeof starts / sizeof starts[0] };
+
+bool httpwasm_initializes(const wasm_module *module)
+{
+    wasm_module_info info;
+    wasm_extern_desc desc;
+
+    for (uint32_t i = 0; wasm_module_export(module, i, &desc); i++) {
+        for (size_t k = 0; k < STARTS; k++) {
+            if (desc.kind == WASM_EXTERN_FUNC && is_named(&desc, starts[k]))
+                return true;
+        }
+    }
+    wasm_module_describe(module, &info);
+    return info.has_start;
+}
+
 /* ---- life --------------------------------------------------------------------------------- */
 
 httpwasm *httpwasm_new(const httpwasm_options *options)
@@ -207,10 +226,9 @@ wasm_status httpwasm_resume(httpwasm *state, wasm_store *store, wasm_instance *i
 wasm_status httpwasm_start(httpwasm *state, wasm_store *store, wasm_instance *instance,
                            wasm_report *report)
 {
-    static const char *const starts[] = {"_start", "_initialize"};
     wasm_status status = find_exports(state, store, instance);
 
-    for (size_t i = 0; i < 2 && status == WASM_OK; i++) {
+    for (size_t i = 0; i < STARTS && status == WASM_OK; i++) {
         wasm_func *start = export_of(instance, starts[i]);
 
         if (start != NULL)

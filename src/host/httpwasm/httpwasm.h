@@ -36,6 +36,9 @@ const wasm_host_function *httpwasm_functions(size_t *count);
 /* What is wrong with a module's exports, in words; NULL if it is a guest of this ABI. Static. */
 const char *httpwasm_check(const wasm_module *module);
 
+/* Whether httpwasm_start() has something to run, or the module has a start function. */
+bool httpwasm_initializes(const wasm_module *module);
+
 /* NULL when there is no memory. */
 httpwasm *httpwasm_new(const httpwasm_options *options);
 void httpwasm_free(httpwasm *state); /* NULL is allowed */
