@@ -110,7 +110,8 @@ def test_what_can_be_done(server):
 
 def test_additions_of_all_children_are_counted(server):
     with concurrent.futures.ThreadPoolExecutor(12) as pool:
-        list(pool.map(lambda _: ask(server, "add-sum-1-200"), range(60)))
+        results = [result for _, result in pool.map(lambda _: ask(server, "add-sum-1-200"), range(60))]
+    assert results == [0] * 60
     assert ask(server, "add-sum-0-1") == (["12000"], 0)
 
 

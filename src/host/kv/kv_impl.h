@@ -24,7 +24,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define KV_LAYOUT UINT64_C(0x77736B760001)
+#define KV_LAYOUT UINT64_C(0x77736B760002)
 
 enum {
     BLOCK_BYTES = 128,
@@ -63,6 +63,7 @@ typedef struct shard {
     uint32_t newest, oldest;
     uint64_t revision; /* the last one given out */
     _Atomic uint64_t entries, used_blocks, evicted, expired, recovered;
+    _Atomic uint64_t turns; /* times that the lock was taken */
 } shard;
 
 struct kv_store {
@@ -162,8 +163,8 @@ bool kv_has_key(block *blocks, uint32_t entry, const uint8_t *key, uint32_t leng
 /* ---- kv_mend.c ------------------------------------------------------------------------------ */
 
 bool kv_make_lock(pthread_mutex_t *lock);
-/* Takes a shard's lock, and mends the shard if its last holder has died. False if somebody has had
- * it for 100 ms: stopped, or swapped out. */
+/* Takes a shard's lock, and mends the shard if its last holder has died. False if one holder has
+ * had it for 100 ms (stopped, or swapped out), or others have been quicker for a second. */
 bool kv_take_lock(const kv_store *store, shard *s);
 
 #endif
