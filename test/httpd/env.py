@@ -122,6 +122,13 @@ def sanitizer():
     return found.group(1).replace("\\", "").strip("'") if found else ""
 
 
+def deadline(usual):
+    """Milliseconds for a WasmServeTimeout that is soon over for a guest without end, and yet enough for one that does
+    little, which has to get through: `usual`, or what that is where a sanitizer makes everything slower. A guest that
+    is to end by anything else than its deadline needs none of this, but a minute."""
+    return usual * (5 if sanitizer() else 1)
+
+
 def sanitizer_environment(logs):
     """The variables with which an httpd that was built without sanitizers can load a module that was."""
     kind = sanitizer()

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+import env
 import plugin_wat
 from filter_script import Scripts, directory, location
 
@@ -41,7 +42,7 @@ def httpd(make_httpd, guest, backend):
         ("three", counts, ["WasmServeReuse 3"]),
         ("many", counts, ["WasmServeReuse 1000"]),
         ("traps_late", ["> show x-count count", "< if x-do trap", "< trap"], ["WasmServeReuse 1000"]),
-        ("slow", ["> show x-count count", "> if x-do loop", "> loop"], ["WasmServeReuse 1000", "WasmServeTimeout 300ms"]),
+        ("slow", ["> show x-count count", "> if x-do loop", "> loop"], ["WasmServeReuse 1000", "WasmServeTimeout %d" % env.deadline(300)]),
         ("answers", ["> show x-count count", "> answer"], ["WasmServeReuse 1000"]),
         ("features", ["> show x-features features", "> if x-do hold", "> features 2"], ["WasmServeReuse 1000"]),
         ("lowered", counts, ["WasmServeReuse 1000"]),

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+import env
 import plugin_wat
 
 
@@ -22,7 +23,7 @@ def httpd(make_httpd, guest):
         "WasmServeTimeout 5s",
         section("sleep", guest("sleep")),
         section("patient", guest("sleep"), "WasmServeTimeout 60s"),
-        section("hasty", guest("sleep"), "WasmServeTimeout 200ms"),
+        section("hasty", guest("sleep"), "WasmServeTimeout %d" % env.deadline(200)),
         section("hello", guest("hello")),
         section("echo", guest("echo"), "WasmServeBody 1000"),
         section("eat", guest("eat_memory"), "WasmServeMemory 16M", "WasmServeTimeout 60s"),

@@ -176,7 +176,7 @@ def test_its_own_log_and_nothing_else(server, guest):
           (i32.store (i32.const 0) (i32.const 100)) unreachable))"""))
     site.htaccess("WasmServeHandler ./stderr.wasm", "log/")
     site.write("log/stderr.wasm", open(guest("stderr"), "rb").read())
-    site.htaccess("WasmServeHandler ./clock.wasm\nWasmServeTimeout 300ms")
+    site.htaccess("WasmServeHandler ./clock.wasm")
     mark = server.log_mark()
     assert site.get("log/?two-lines").status == 200
     server.wait_log(r"wasmserve:error.*plugin \S+/grants/log/stderr\.wasm@\w{12}: ", mark)
