@@ -3,9 +3,10 @@
  *
  * How:     The lookup runs everything but the handler: walks through sections and .htaccess,
  *          symbolic links, access and authorization, fixups. What it does not run are the hooks
- * that see a request when it comes in, so a variable that SetEnvIf makes of the URI has the value
- * for the requested file. Memory:  The sub-request's pool, which goes with it. Threads: As the
- * request: one thread at a time.
+ *          that see a request when it comes in, so a variable that SetEnvIf makes of the URI has
+ *          the value for the requested file.
+ * Memory:  The sub-request's pool, which goes with it.
+ * Threads: As the request: one thread at a time.
  */
 #include "delivery_access.h"
 

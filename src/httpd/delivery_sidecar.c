@@ -3,10 +3,12 @@
  *
  * How:     Finding is a stat of each name, and a verdict on what stat says. A delta's name has the
  *          digest of its dictionary in it, so of all the deltas that may lie there one is looked
- * at. Opening asks httpd whether it would give that very name to this client (delivery_access.h),
- * for a delta the name of the old version as well; then the descriptor and the first bytes are
- * judged. What is sent is what was opened, and it must be the file (device and inode) that httpd
- * looked at. Memory:  In r->pool. Threads: As the request: one thread at a time.
+ *          at. Opening asks httpd whether it would give that very name to this client
+ *          (delivery_access.h), for a delta the name of the old version as well; then the
+ *          descriptor and the first bytes are judged. What is sent is what was opened, and it must
+ *          be the file (device and inode) that httpd looked at.
+ * Memory:  In r->pool.
+ * Threads: As the request: one thread at a time.
  */
 #include "delivery_sidecar.h"
 

@@ -3,8 +3,9 @@
  *
  * Why:     Some decisions of a request depend on the content of a file of which only the name is
  *          known. Reading 14 MB takes tens of milliseconds; doing it for every request would be a
- * gift to whoever wants the server busy. How:     Remembered by identity (fileid.h), so that a file
- * that changes is another one. Only a file that has been left alone for a while is looked at.
+ *          gift to whoever wants the server busy.
+ * How:     Remembered by identity (fileid.h), so that a file that changes is another one. Only a
+ *          file that has been left alone for a while is looked at.
  * Memory:  A fixed table for each process, 20 KiB.
  * Threads: Any; a lock is held for the copying of an entry.
  */

@@ -3,8 +3,8 @@
  * next.
  *
  * How:     A guest reads before anybody else has. What it gets is kept from the beginning on, and
- * an input filter (WASMSERVE_BODY) gives it again, followed by what is still on its way. So a guest
- * that looks at the first bytes costs no more than these.
+ *          an input filter (WASMSERVE_BODY) gives it again, followed by what is still on its way.
+ *          So a guest that looks at the first bytes costs no more than these.
  *
  *          A body that is replaced, or used up by a guest without buffer_request, must not leave
  *          bytes of the client's in the connection, where they would be read as the next request,

@@ -4,7 +4,7 @@
  * How:     The guest reads from the request_rec and writes to the exchange; what it wrote is made
  *          true at once when its function has returned. So a guest that traps half way has changed
  *          nothing, except that a part of the body may have been read from the client, which is
- * kept (filter_body.h).
+ *          kept (filter_body.h).
  *
  *          Header fields that a guest sets before there is a response cannot be put into
  *          r->headers_out: mod_proxy replaces that table by its backend's, and an error page begins

@@ -2,7 +2,7 @@
  * filter_request.c — one plugin's part before a request is answered.
  *
  * How:     Admission as for any call (WasmServeConcurrency, a thread for deadlines), an instance,
- * and handle_request on it. What follows:
+ *          and handle_request on it. What follows:
  *
  *   the guest lets it pass      its changes are made; the instance waits for the response
  *   the guest has answered      its answer is kept for plugin_filter.c; the instance is given back

@@ -2,9 +2,9 @@
  * filter_response.c — one plugin's part behind whoever answers: an output filter.
  *
  * How:     Its place is behind the filters that make content (mod_include) and in front of those
- * that compress it and of mod_headers: a guest sees text, and the administrator's Header lines have
- * the last word. The first brigade of a response comes with its status and header fields as they
- * are going to be, and before they have left:
+ *          that compress it and of mod_headers: a guest sees text, and the administrator's Header
+ *          lines have the last word. The first brigade of a response comes with its status and
+ *          header fields as they are going to be, and before they have left:
  *
  *   without buffer_response   handle_response runs at that moment, and the filter steps aside: the
  *                             response is not held back, however slowly it comes

@@ -9,16 +9,16 @@
  *
  *          httpd asks twice where a user may be needed: first without one, and if that was a no for
  *          the want of one, again when the user is known. Whether it was, shows in whether the
- * guest has asked for REMOTE_USER or AUTH_TYPE; if not, its first word stands and it is not run
- *          again. The same plugin in several Require lines of a request is run once.
+ *          guest has asked for REMOTE_USER or AUTH_TYPE; if not, its first word stands and it is
+ *          not run again. The same plugin in several Require lines of a request is run once.
  *
  *          The status of a denial is httpd's (403, or 401 where a user could help), since several
  *          lines may have taken part in it. The guest's header fields go with it, and only then: a
  *          line that says no inside <RequireAny> has not denied anything.
  *
  *          A plugin that fails is neither yes nor no, so that `Require not` and <RequireNone>
- * cannot make a yes of it: the request ends with 500. With WasmServeOnError open it has no say, and
- *          the other lines decide; where there is none, httpd denies.
+ *          cannot make a yes of it: the request ends with 500. With WasmServeOnError open it has no
+ *          say, and the other lines decide; where there is none, httpd denies.
  * Memory:  r->pool. Threads: the request's.
  */
 #include "plugin_authorize.h"

@@ -7,8 +7,8 @@
  *          answers it. The filters of directories and .htaccess are known only when the URL has led
  *          to a file; they have theirs in fixups, behind authorization, and a URI that one of them
  *          sets is an internal redirection, as mod_rewrite's. Whatever turns out to be in force
- * there and has not had its turn (a rewritten URL can lead into another <Location>, an index file
- * into other <Files>) has it then: no way leads around a filter.
+ *          there and has not had its turn (a rewritten URL can lead into another <Location>, an
+ *          index file into other <Files>) has it then: no way leads around a filter.
  *
  *          A plugin filters a request of a client once, however often that is redirected inside
  *          the server; and pages for errors are no new requests. So a guest that redirects cannot

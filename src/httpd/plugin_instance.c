@@ -3,24 +3,26 @@
  *
  * How:     An instance is a store, a WASI process and the state of its ABI, made together, with the
  *          deadline running: placing segments, start functions and _start are the guest's doing.
- * The time that is left goes with the instance from call to call; in between no watchdog knows of
- * it, since a backend may take its time and the child may end meanwhile.
+ *          The time that is left goes with the instance from call to call; in between no watchdog
+ *          knows of it, since a backend may take its time and the child may end meanwhile.
  *
  *          With WasmServeSnapshot, and by default where it makes no difference, the first instance
  *          of a version that has started leaves its state to all later ones of this child, which
  *          begin with it instead of starting.
  *
  *          With WasmServeReuse an instance that has served a request without failing waits in a
- * list of its plugin, last in first out, so that those that are not needed age at the end. It is
- *          taken only for a request with the very same version of the plugin and limits. It begins
- * with a full tank and a full deadline, and with the memory as its last request left it, which is
- *          what the administrator has asked for. How many bytes may wait in a child is bounded.
+ *          list of its plugin, last in first out, so that those that are not needed age at the end.
+ *          It is taken only for a request with the very same version of the plugin and limits. It
+ *          begins with a full tank and a full deadline, and with the memory as its last request
+ *          left it, which is what the administrator has asked for. How many bytes may wait in a
+ *          child is bounded.
  *
  * Memory:  malloc, because it outlives any pool of a request; bound by a cleanup of the request's
  *          pool while it serves one, and by one of pchild while it waits.
  * Threads: The lists have one lock, held for a few assignments. Under prefork there is no other
  *          thread, and the cleanups may run in a signal handler above this very code
- * (plugin_run.c): so there is no lock and nothing is cleaned up at the end; the process ends.
+ *          (plugin_run.c): so there is no lock and nothing is cleaned up at the end; the process
+ *          ends.
  */
 #include "plugin_instance.h"
 

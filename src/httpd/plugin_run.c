@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * plugin_run.c — one call of a guest, from the store to the exit code.
  *
- * How: a CGI guest is a command: a fresh instance, its start function and _start, then nothing of
- * it is left. The deadline covers all of that, from before the instance is made, because applying
- * a module's segments and running its start function are the guest's doing as well.
+ * How:     a CGI guest is a command: a fresh instance, its start function and _start, then nothing
+ *          of it is left. The deadline covers all of that, from before the instance is made,
+ *          because applying a module's segments and running its start function are the guest's
+ *          doing as well.
  *
- * Memory: the store and the guest process are bound by one cleanup of r->pool when they are made,
- * and given back before the return, on the request's thread: the pool itself may be destroyed later
- * and by another thread.
+ * Memory:  the store and the guest process are bound by one cleanup of r->pool when they are made,
+ *          and given back before the return, on the request's thread: the pool itself may be
+ *          destroyed later and by another thread.
  * Threads: plugin_run in any request's. Static, set once in child_init and read only afterwards:
- * the child's watchdog, its budget of memory, and its slots, which go with the process.
+ *          the child's watchdog, its budget of memory, and its slots, which go with the process.
  *
  * Under prefork a child that is told to stop is interrupted by a signal wherever it is, and
  * destroys its pools in the handler. The cleanups then run above an interrupted guest; that is why

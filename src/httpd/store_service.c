@@ -3,12 +3,13 @@
  *
  * How:     mod_watchdog runs a thread in each child, of which one at a time holds a mutex over all
  *          children and calls us once a second; if its child ends, another takes over. The thread
- * is our own (a watchdog of our name), so it can have the lowest priority for processor and disk
- *          without slowing anybody else's tasks. Two servers on one directory have a worker each,
- * and the lock in the directory lets one of them work. Stop:    A child that is about to end says
- * so by one word, which the worker looks at between pieces of 64 KiB; what it was doing is left as
- * a job. Memory:  Static for a child; configuration in pconf. Threads: The hooks run in the main
- * thread of the parent or a child, `work` in the watchdog's.
+ *          is our own (a watchdog of our name), so it can have the lowest priority for processor
+ *          and disk without slowing anybody else's tasks. Two servers on one directory have a
+ *          worker each, and the lock in the directory lets one of them work.
+ * Stop:    A child that is about to end says so by one word, which the worker looks at between
+ *          pieces of 64 KiB; what it was doing is left as a job.
+ * Memory:  Static for a child; configuration in pconf.
+ * Threads: The hooks run in the main thread of the parent or a child, `work` in the watchdog's.
  */
 #include "store_service.h"
 

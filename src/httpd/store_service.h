@@ -3,8 +3,9 @@
  *
  * Why:     The store's own code (delivery/store_*.h) knows no server. Here it meets one: the
  *          directory is checked when the configuration is, each child opens it, and one thread of
- * one child does the work. Memory:  The settings' pool; one store for each process. Threads: As
- * said at each function.
+ *          one child does the work.
+ * Memory:  The settings' pool; one store for each process.
+ * Threads: As said at each function.
  */
 #ifndef STORE_SERVICE_H
 #define STORE_SERVICE_H

@@ -3,9 +3,9 @@
  * fuzz targets of their groups (httpwasm_*_fuzz.c) share.
  *
  * How:     The input is a script. Its first bytes say what the exchange has and what is enabled;
- * then each step is a function of the group, a change of the phase, or eight bytes for guest
- *          memory. Arguments are raw, or from a set of values that get far: places where texts lie
- *          ready, their lengths, kinds, the ends of memory.
+ *          then each step is a function of the group, a change of the phase, or eight bytes for
+ *          guest memory. Arguments are raw, or from a set of values that get far: places where
+ *          texts lie ready, their lengths, kinds, the ends of memory.
  * Oracle:  The sanitizers, and after every call: the guest's memory has its size; the status is one
  *          that such a call may end with; a text that did not fit was not written; and what the
  *          phase forbids has not happened to the message, whatever the guest passed.

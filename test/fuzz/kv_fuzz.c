@@ -6,7 +6,8 @@
  *          set of values that get far, or a write to guest memory, or some time that passes. The
  *          exchange is a real store of the smallest size under a clock of the script's.
  * Oracle:  The sanitizers; the guest's memory keeps its size; a result is one of the interface;
- * what was set and not changed since is read again; and the store is whole after every script.
+ *          what was set and not changed since is read again; and the store is whole after every
+ *          script.
  * Memory:  one store per script, freed at its end. Threads: one.
  */
 #include "fake_guest.h"

@@ -12,7 +12,7 @@
  *          and each attempt is repeated a few hundred times under it. Now some may succeed, because
  *          their path leads to something inside at that moment: what they see must then be what is
  *          inside, and in the end nothing outside has changed: not its names, contents, links,
- * modes or times. Everything happens twice, with openat2() and with the walk.
+ *          modes or times. Everything happens twice, with openat2() and with the walk.
  */
 #include "wasi_tree.h"
 #include "unit_fork.h"

@@ -4,8 +4,9 @@
  *
  * How:     httpwasm_functions.def expands to one entry per row. An entry finds the state by the
  *          store's data, looks whether the function may be called at this time, and runs it. What
- * is said in the interface as "the host panics" ends the guest's call with a status and a sentence,
- * which goes into the report. Memory:  One block for each instance. Threads: as the store.
+ *          is said in the interface as "the host panics" ends the guest's call with a status and a
+ *          sentence, which goes into the report.
+ * Memory:  One block for each instance. Threads: as the store.
  */
 #include "httpwasm_impl.h"
 #include "host.h"

@@ -3,10 +3,11 @@
  *
  * How:     The exchange has the streams. Here is which of them may be touched when, the rule that
  *          the first write of a phase begins a new body, and that a read fills its buffer unless
- * the body ends: so a short one always carries the end, on which guests of the reference host rely.
- * Between pieces the interruption is looked at, since a client may be slow for long. Memory:  None;
- * bytes go directly between the exchange and guest memory, which nothing in here can move. Threads:
- * as the store.
+ *          the body ends: so a short one always carries the end, on which guests of the reference
+ *          host rely. Between pieces the interruption is looked at, since a client may be slow for
+ *          long.
+ * Memory:  None; bytes go directly between the exchange and guest memory, which nothing in here can
+ *          move. Threads: as the store.
  */
 #include "httpwasm_impl.h"
 

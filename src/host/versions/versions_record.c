@@ -19,8 +19,8 @@
  *          generously. Whoever edits a record by hand gets told the line that is wrong.
  * Rules:   Activating puts what was active on the list of those before; going back takes the first
  *          of that list, so that going back twice goes two steps back. Only versions that are
- * listed can be active or before. Where a list is full, the oldest entry goes; a version that is
- *          active or before stays.
+ *          listed can be active or before. Where a list is full, the oldest entry goes; a version
+ *          that is active or before stays.
  * Memory:  Arrays of the record, released by versions_record_release(). Threads: none of its own.
  */
 #include "versions.h"
