@@ -517,6 +517,36 @@ TEST(what_a_guest_must_export)
     }
 }
 
+TEST(what_initializes_itself)
+{
+    static const struct {
+        const char *exports;
+        bool initializes;
+    } rows[] = {
+        {"07(03 " EXPORTS ")", false},
+        {"07(04 " EXPORTS " ('_start') 00 00)", true},
+        {"07(04 " EXPORTS " ('_initialize') 00 00)", true},
+        {"07(04 " EXPORTS " ('_started') 00 00)", false},
+        {"07(03 " EXPORTS ") 08(00)", true},
+        {"07(04 " EXPORTS " ('_start') 02 00)", false},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        wasm_module *module = NULL;
+        char text[600];
+        size_t length;
+        uint8_t *bytes;
+
+        snprintf(text, sizeof text, TYPES BODIES MEMORY "%s" CODE, rows[i].exports);
+        bytes = module_text(text, &length);
+        CASE("row %zu", i);
+        REQUIRE(wasm_module_load(bytes, length, NULL, &module, NULL) == WASM_OK);
+        free(bytes);
+        CHECK(httpwasm_initializes(module) == rows[i].initializes);
+        wasm_module_free(module);
+    }
+}
+
 /* ---- life --------------------------------------------------------------------------------- */
 
 /* A guest in a store of its own, with the exchange of a fake_http. */
