@@ -4,9 +4,9 @@
  * How: four times a second somebody looks whether the record of a plugin has changed (one stat for
  * each plugin); if it has, the record is read, the module loaded, prepared and linked, and the
  * plugin's current version switched. (For a moment after a change it is looked at more often.) What
- * cannot be used is said once, and the plugin goes on with
- * what it has; as long as it stands there it is tried again, less and less often, because the
- * reason may be one of the moment (no memory, no descriptors).
+ * cannot be used is said once, and the plugin goes on with what it has; as long as it stands there
+ * it is tried again, less and less often, because the reason may be one of the moment (no memory,
+ * no descriptors).
  *
  *   event, worker   a thread of the child's does that. No request ever waits for it.
  *   prefork         the check is made at the beginning of a request. A thread would be wrong there:

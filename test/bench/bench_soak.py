@@ -8,7 +8,8 @@ a time, and those that read a little of a flood and reset the connection. Betwee
 
 Every answer is held against the status that the README documents, and every line of the error log against the reason that
 belongs to that guest. At the end the children must be the same processes, with nothing in flight, no memory of guests, and
-hardly more resident memory, file descriptors and mappings than after the first tenth; both are printed.
+hardly more resident memory, file descriptors and mappings than after the first tenth (of a short run: after as many as it
+takes until each guest has been met by each child, WARM); both are printed.
 
 SOAK_REQUESTS (100000) and SOAK_SEED (printed) in the environment; MPM as for the tests. A build with sanitizers can be
 soaked as well.
@@ -30,6 +31,7 @@ import test_filter_hostile as filters
 import test_plugin_hostile as handlers
 
 AT_ONCE = 24
+WARM = 5000
 # How much more a child may have at the end, as figures() has it: a thread's heap and what the allocator has fetched for a
 # peak stay, but every instance has mappings of its own (memory, stack). Sanitizers keep what is freed.
 ALLOWED = (None, None, 4, 4) if env.sanitizer() else (8192, 40, 4, 4)
@@ -271,7 +273,7 @@ def report(before, after, soak, rest, ended, crashes, seconds):
     for pid in sorted(before):
         if pid in after:
             rows.append([pid] + ["%d → %d" % pair for pair in zip(before[pid], after[pid])])
-    measure.table("each child, after the first tenth → at the end", ["child", "resident KiB", "mappings", "fds", "threads"],
+    measure.table("each child, warm → at the end", ["child", "resident KiB", "mappings", "fds", "threads"],
                   rows)
     print("\n  children that ended %d, crashes %d, wrong answers %d, unexplained lines of the log %d" % (
         len(set(before) - set(after)), crashes, len(soak.wrong), len(rest)))
@@ -281,6 +283,8 @@ def report(before, after, soak, rest, ended, crashes, seconds):
 
 def main():
     count = int(os.environ.get("SOAK_REQUESTS", "100000"))
+    if count < 2 * WARM:
+        raise SystemExit("soak: SOAK_REQUESTS=%d is too few to see growth; at least %d" % (count, 2 * WARM))
     seed = int(os.environ.get("SOAK_SEED", str(random.randrange(1 << 32))))
     mpm = os.environ.get("MPM", "event")
     found, config = guests()
@@ -291,11 +295,12 @@ def main():
         soak = Soak(server, found, seed)
         soak.seed = seed
         begun = time.monotonic()
-        asyncio.run(soak.run(count // 10))
+        warm = max(count // 10, WARM)
+        asyncio.run(soak.run(warm))
         before = settled(server)
         for part in range(9):
-            asyncio.run(soak.run(count // 10))
-            print("%d of %d" % ((part + 2) * (count // 10), count), file=sys.stderr, flush=True)
+            asyncio.run(soak.run((count - warm) // 9))
+            print("%d of %d" % (warm + (part + 1) * ((count - warm) // 9), count), file=sys.stderr, flush=True)
         after = settled(server)
         seconds = time.monotonic() - begun
         server.stop()
