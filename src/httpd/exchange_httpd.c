@@ -368,9 +368,17 @@ void exchange_httpd_set_store(void *baton, wasm_store *store)
 /* Sends a redirection within the server: the target is answered as a GET of its own. */
 static int redirect_inside(request_rec *r, const char *location)
 {
+    int status;
+
+    /* The body was the guest's to read; the target must not wait for it. What the guest has left of
+     * it goes while the header still says how long it is: httpd's filter looks there when it is
+     * asked first, and would take a body that it knows nothing of for the next request. */
+    status = ap_discard_request_body(r);
+    if (status != OK) {
+        return status;
+    }
     r->method = "GET";
     r->method_number = M_GET;
-    /* The body was the guest's to read; the target must not wait for it. */
     apr_table_unset(r->headers_in, "Content-Length");
     apr_table_unset(r->headers_in, "Transfer-Encoding");
     ap_internal_redirect_handler(location, r);

@@ -259,6 +259,39 @@ def test_hop_by_hop_fields_are_not_the_guests(httpd):
         assert connection.request("GET", "/hello").status == 200
 
 
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+@pytest.mark.parametrize("path", ["/away", "/reads_a_little"])
+def test_a_body_is_no_request_after_a_redirection_inside(make_httpd, path, framing):
+    """The guest reads nothing of it, or its beginning; what is left must not be answered."""
+    reads = """(module
+        (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1) (data (i32.const 16) "Location: /static.txt\\0a\\0a")
+        (func (export "_start")
+          (i32.store (i32.const 0) (i32.const 64)) (i32.store (i32.const 4) (i32.const 4))
+          (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+          (i32.store (i32.const 0) (i32.const 16)) (i32.store (i32.const 4) (i32.const 23))
+          (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))"""
+
+    def setup(h):
+        h.write("said/away.wasm", plugin_wat.says(b"Location: /static.txt\r\n\r\n"))
+        h.write("said/reads_a_little.wasm", plugin_wat.assemble(reads))
+        for name in ("static", "evil"):
+            h.write("docroot/%s.txt" % name, name)
+
+    server = make_httpd(config="".join(section(name, "said/%s.wasm" % name) + use(name)
+                                       for name in ("away", "reads_a_little")), setup=setup)
+    evil = b"GET /evil.txt HTTP/1.1\r\nHost: localhost\r\n\r\n" * 300
+    head = b"POST %s HTTP/1.1\r\nHost: localhost\r\n" % path.encode()
+    with server.connection() as connection:
+        if framing == "length":
+            connection.send(head + b"Content-Length: %d\r\n\r\n" % len(evil) + evil)
+        else:
+            connection.send(head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(evil) + evil + b"\r\n0\r\n\r\n")
+        assert connection.read_response("POST").body == b"static"
+        assert connection.request("GET", "/static.txt").body == b"static"
+
+
 def test_redirections(httpd):
     away = httpd.get("/status?redirect")
     assert (away.status, away.get("Location")) == (302, "https://example.test/elsewhere")
