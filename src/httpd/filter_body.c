@@ -129,8 +129,8 @@ static bool can_pull(const struct filter_body *body, const request_rec *r)
     return !body->ended && r->main == NULL && body->offered == NULL;
 }
 
-/* Reads a bucket's worth from the client. With `keep` it is added to what is held, else forgotten;
- * *total counts. */
+/* Reads a bucket's worth from the client, if can_pull(). With `keep` it is added to what is held,
+ * else forgotten; *total counts. */
 static apr_status_t pull(struct filter_body *body, request_rec *r, wasm_store *store, bool keep,
                          uint64_t limit, uint64_t *total)
 {
@@ -139,13 +139,7 @@ static apr_status_t pull(struct filter_body *body, request_rec *r, wasm_store *s
     apr_size_t length = 0;
     apr_status_t rv = APR_SUCCESS;
 
-    /* A sub-request's input filters would give the main request's body; and where somebody has
-     * begun to read what is offered, what he gets and what we do must not be mixed. */
     body->touched = true;
-    if (r->main != NULL || body->offered != NULL) {
-        body->ended = true;
-        return APR_SUCCESS;
-    }
     if (body->in == NULL || APR_BRIGADE_EMPTY(body->in)) {
         rv = fetch(body, r, store);
     }

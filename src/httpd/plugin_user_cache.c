@@ -244,13 +244,14 @@ static void make_version(const struct user_wish *wish, const unsigned char *byte
     }
     made->bytes = module->info.allocated_bytes;
     made->version = plugin_version_new(wish->plugin, module, label);
-    LOG_S(APLOG_DEBUG, 0, wish->plugin->server,
-          "prepared %s for .htaccess files: sha256:%s, %" APR_SIZE_T_FMT " bytes in memory",
-          wish->path, hex, made->bytes);
     if (made->version == NULL) {
         made->answer = USER_BUSY;
         made->why = "out of memory";
+        return;
     }
+    LOG_S(APLOG_DEBUG, 0, wish->plugin->server,
+          "prepared %s for .htaccess files: sha256:%s, %" APR_SIZE_T_FMT " bytes in memory",
+          wish->path, hex, made->bytes);
 }
 
 static void prepare(const struct user_wish *wish, struct plugin_version *known, apr_pool_t *pool,
