@@ -4,22 +4,23 @@
     decoder = decoders.new("br")
     data = decoder.feed(piece)      # what can be decoded so far; ValueError if it is damaged
     decoder.complete                # whether the end of the coding has come, and nothing behind it
+    data = decoders.decode("br", body)
 
 zlib is Python's own; libbrotlidec and libzstd are reached through ctypes, and are there wherever the module could be
 built. zstd is given no more than the window of 8 MiB that RFC 9659 asks of a decoder.
 """
 import ctypes
-import ctypes.util
 import zlib
 
 PIECE = 65536
 
 
+# What they are called by now, for years; by this name the loader looks where it looks for the server's.
+FILES = {"brotlidec": "libbrotlidec.so.1", "zstd": "libzstd.so.1"}
+
+
 def _library(name):
-    path = ctypes.util.find_library(name)
-    if path is None:
-        raise OSError("there is no lib%s" % name)
-    return ctypes.CDLL(path)
+    return ctypes.CDLL(FILES[name])
 
 
 class _Gzip:
@@ -40,10 +41,16 @@ class _Gzip:
 class _Brotli:
     ERROR, SUCCESS, MORE_INPUT, MORE_OUTPUT = range(4)
 
-    def __init__(self):
+    RAW = 0  # BROTLI_SHARED_DICTIONARY_RAW
+
+    def __init__(self, dictionary=None):
         self._library = _library("brotlidec")
         self._library.BrotliDecoderCreateInstance.restype = ctypes.c_void_p
         self._state = ctypes.c_void_p(self._library.BrotliDecoderCreateInstance(None, None, None))
+        if dictionary is not None:  # which the library borrows
+            self._dictionary = ctypes.create_string_buffer(dictionary, len(dictionary))
+            assert self._library.BrotliDecoderAttachDictionary(
+                self._state, self.RAW, ctypes.c_size_t(len(dictionary)), self._dictionary)
         self._said = self.MORE_INPUT
         self._left = 0
 
@@ -114,10 +121,15 @@ def new(coding):
     return {"gzip": _Gzip, "br": _Brotli, "zstd": _Zstd}[coding]()
 
 
-def decode(coding, data):
+def decode(coding, data, decoder=None):
     """All of it; ValueError unless it is exactly one complete stream."""
-    decoder = new(coding)
+    decoder = decoder or new(coding)
     out = decoder.feed(data)
     if not decoder.complete:
         raise ValueError("%s: not one complete stream of %d bytes" % (coding, len(data)))
     return out
+
+
+def decode_br_with(dictionary, data):
+    """The same for brotli against a raw dictionary, which takes libbrotlidec 1.1."""
+    return decode("br", data, _Brotli(dictionary))

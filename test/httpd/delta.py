@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""delta.py: deltas as RFC 9842 has them, made and read by the zstd command, independently of the module."""
+"""delta.py: deltas as RFC 9842 has them, made and read independently of the module: dcz by the zstd command, dcb by
+libbrotlidec. Whether a module makes dcb depends on the library that it was built with; `codings_of` says it."""
 import base64
 import hashlib
 import os
 import subprocess
 import tempfile
+
+import decoders
 
 DCZ_MAGIC = b"\x5e\x2a\x4d\x18\x20\x00\x00\x00"
 DCB_MAGIC = b"\xff\x44\x43\x42"
@@ -42,3 +45,19 @@ def read_dcz(delta, old):
     """What a client makes of it: the header is looked at first, as a client does."""
     assert delta[:8] == DCZ_MAGIC and delta[8:40] == digest(old), delta[:40].hex()
     return _zstd(["-d", "--long=27"], delta, old)
+
+
+def read_dcb(delta, old):
+    """The same for brotli."""
+    assert delta[:4] == DCB_MAGIC and delta[4:36] == digest(old), delta[:36].hex()
+    return decoders.decode_br_with(old, delta[36:])
+
+
+READ = {"dcz": read_dcz, "dcb": read_dcb}
+
+
+def codings_of(binary):
+    """The codings of deltas that a module, or the tool, makes: what it asks of its libraries says which."""
+    needed = subprocess.run(["nm", "-D", "--undefined-only", binary], check=True, capture_output=True, text=True).stdout
+    known = {"dcz": "ZSTD_CCtx_refPrefix", "dcb": "BrotliEncoderPrepareDictionary"}
+    return [coding for coding, function in known.items() if function in needed]

@@ -434,6 +434,9 @@ class Httpd:
 
     def _environment(self):
         environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8"}
+        # A module that was built against libraries in a place of their own finds them there.
+        if "LD_LIBRARY_PATH" in os.environ:
+            environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
         environment.update(sanitizer_environment(self.logs))
         environment.update(self.environment)
         return environment

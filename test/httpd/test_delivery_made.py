@@ -16,12 +16,13 @@ import pytest
 
 import decoders
 import env
-from delta import available, read_dcz
+from delta import READ, available, codings_of
 from test_store import program, settle
 
 OLD, NEW = program(50000, 1), program(50000, 2)
 NAMES = {"old": ("app.11111111.wasm", OLD), "new": ("app.22222222.wasm", NEW), "plain": ("plain.wasm", NEW)}
 CODINGS = ["br", "zstd", "gzip"]
+DELTAS = codings_of(env.MODULE)
 IMMUTABLE = "public, max-age=31536000, immutable"
 
 
@@ -96,6 +97,29 @@ ROWS = [
     ("new", "GET", having("dcz, br") + [("Range", "bytes=8-39"), ("If-Range", "%(br)s")], 200, "dcz"),
     ("new", "GET", having("dcz, br") + [("Range", "bytes=99999999-")], 416, "dcz"),
 ]
+# Of a module that makes dcb as well, and of one that cannot.
+ROWS_DCB = [
+    ("new", "GET", having("dcb"), 200, "dcb"),
+    ("new", "GET", having("dcb, identity;q=0"), 200, "dcb"),
+    ("new", "GET", having("dcb, dcz;q=0.9"), 200, "dcb"),
+    ("new", "GET", having("dcb;q=0.9, dcz"), 200, "dcz"),
+    ("new", "GET", having(BROWSER + ", dcb, dcz"), 200, "smallest delta"),
+    ("new", "GET", having("dcb;q=0, br"), 200, "br"),
+    ("new", "GET", having("dcb, gzip", OLD + b"\0"), 200, "gzip"),
+    ("new", "HEAD", having("dcb"), 200, "dcb"),
+    ("new", "GET", having("dcb") + [("If-None-Match", "%(dcb)s")], 304, "dcb"),
+    ("new", "GET", having("dcb") + [("If-None-Match", "%(dcz)s, %(br)s")], 200, "dcb"),
+    ("new", "GET", having("dcb, br") + [("Range", "bytes=4-35"), ("If-Range", "%(dcb)s")], 206, ("dcb", 4, 35)),
+]
+ROWS_NO_DCB = [
+    ("new", "GET", having("dcb, gzip"), 200, "gzip"),
+    ("new", "GET", having("dcb, dcz;q=0.1"), 200, "dcz"),
+    ("new", "GET", having("dcb, identity;q=0"), 406, None),
+]
+if "dcb" in DELTAS:
+    ROWS += ROWS_DCB
+else:
+    ROWS += ROWS_NO_DCB + [pytest.param(row, marks=pytest.mark.skip("libbrotlienc is older than 1.1")) for row in ROWS_DCB]
 LINES = "WasmServe On\nWasmServeDictionary On\n"
 
 
@@ -116,7 +140,7 @@ def httpd(make_httpd):
 @pytest.fixture(scope="module")
 def made(httpd):
     """{scope: {name: {representation: (tag, bytes)}}}, once the store has all of it."""
-    asked = {"raw": [], **{coding: ae(coding) for coding in CODINGS}, "dcz": having("dcz")}
+    asked = {"raw": [], **{coding: ae(coding) for coding in CODINGS}, **{coding: having(coding) for coding in DELTAS}}
     found = {}
     for scope in ("server", "htaccess"):
         found[scope] = {}
@@ -131,7 +155,7 @@ def made(httpd):
                     assert time.monotonic() < deadline, "no %s of %s" % (what, name)
                     time.sleep(0.05)
                 body = answer.body
-                decoded = body if what == "raw" else read_dcz(body, OLD) if what == "dcz" else decoders.decode(what, body)
+                decoded = body if what == "raw" else READ[what](body, OLD) if what in DELTAS else decoders.decode(what, body)
                 assert decoded == data, (key, what)
                 known[what] = (answer.get("ETag"), body)
     return found
@@ -139,6 +163,10 @@ def made(httpd):
 
 def smallest(known):
     return min(CODINGS, key=lambda coding: len(known[coding][1]))
+
+
+def smallest_delta(known):
+    return min(DELTAS, key=lambda coding: len(known[coding][1]))
 
 
 def check_common(answer, name, what, known):
@@ -166,7 +194,7 @@ def check(answer, scope, name, method, status, what, known):
     assert answer.status == status, answer
     part = what if isinstance(what, tuple) else (what, 0, None)
     what, first, last = part
-    what = smallest(known) if what == "smallest" else what
+    what = {"smallest": smallest, "smallest delta": smallest_delta}.get(what, lambda _: what)(known)
     if status in (405, 406):
         check_vary(answer, name)
         assert "ETag" not in answer and "Content-Encoding" not in answer and "Use-As-Dictionary" not in answer
@@ -214,8 +242,9 @@ def test_row(httpd, made, row, scope, protocol):
 
 def test_a_delta_is_small_and_all_tags_differ(made):
     for known in (made[scope]["new"] for scope in made):
-        assert len({tag for tag, _ in known.values()}) == len(known) == 5
-        assert 40 < len(known["dcz"][1]) < len(known[smallest(known)][1]) / 4
+        assert len({tag for tag, _ in known.values()}) == len(known) == 1 + len(CODINGS) + len(DELTAS)
+        for coding in DELTAS:
+            assert 36 < len(known[coding][1]) < len(known[smallest(known)][1]) / 4
 
 
 def test_equal_content_has_equal_tags_wherever_it_is(made):

@@ -20,7 +20,7 @@ import pytest
 
 import decoders
 import env
-from delta import available, read_dcz
+from delta import READ, available, codings_of, read_dcz
 
 # Restarts, crashes and races are those of processes and files, and take their time: under one MPM they are enough.
 once = pytest.mark.skipif(os.environ.get("MPM", "event") != "event", reason="the same under every MPM: run under event")
@@ -572,8 +572,10 @@ def test_dictionaries_are_found_again_when_the_store_is_new(make_httpd, folders)
     folders.give(server, "known")
     server.start()
     path = "/" + NAMES[1]
-    wait(lambda: server.get(path, has(0, contents[0])).get("Content-Encoding") == "dcz", "a delta")
-    assert read_dcz(server.get(path, has(0, contents[0])).body, contents[0]) == contents[1]
+    for coding in codings_of(env.MODULE):
+        asked = has(0, contents[0], coding)
+        wait(lambda: server.get(path, asked).get("Content-Encoding") == coding, "a delta in " + coding)
+        assert READ[coding](server.get(path, asked).body, contents[0]) == contents[1]
 
 
 # ---- two servers

@@ -16,10 +16,15 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 from command import TOOL, run
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "httpd"))
+
+import delta as rfc9842  # noqa: found by the line above
 
 MODULE = b"\0asm\1\0\0\0"
 
@@ -97,20 +102,16 @@ def decode(path):
 
 
 def decode_delta(path, old):
-    data = path.read_bytes()
-    assert data[:8] == bytes.fromhex("5e2a4d1820000000")
-    assert data[8:40] == hashlib.sha256(old).digest()
-    dictionary = path.parent.parent / "dictionary"
-    dictionary.write_bytes(old)
-    # The header is a skippable frame to zstd.
-    return subprocess.run(["zstd", "-dcq", "-D", dictionary], input=data, check=True, stdout=subprocess.PIPE).stdout
+    return rfc9842.READ[path.suffix[1:]](path.read_bytes(), old)
 
 
 def check_folder(site):
-    """What holds after every run: the manifest names exactly what is there, all of it is what it says, nothing is
-    older than its raw file, and pack's own folder is gone."""
+    """What holds after every run: the manifest names exactly what is there, all of it is what it says, also decoded,
+    nothing is older than its raw file, and pack's own folder is gone."""
     named = set()
     units = site.manifest()["units"]
+    raws = {file["sha256"]: site.out / file["name"]
+            for unit in units for version in unit["versions"] for file in version["files"].values()}
     for unit in units:
         assert unit["current"] in [version["hash"] for version in unit["versions"]]
         for version in unit["versions"]:
@@ -128,6 +129,10 @@ def check_folder(site):
                     if not form.get("larger"):
                         assert form["size"] < file["size"]
                         assert decode(site.out / form["name"]) == raw.read_bytes(), form["name"]
+                for form in file["deltas"]:
+                    if not form.get("larger") and form["dictionary"] in raws:
+                        old = raws[form["dictionary"]].read_bytes()
+                        assert decode_delta(site.out / form["name"], old) == raw.read_bytes(), form["name"]
     for page in site.manifest()["pages"]:
         named.add(page["name"])
     assert not (site.out / ".wasmserve-pack").exists()
@@ -213,8 +218,9 @@ def test_what_would_not_be_smaller_is_left_out_and_not_tried_again(site):
     # A delta has to be smaller than the smallest variant, not only than the file.
     site.write("app.wasm", V1)
     site.pack("app.wasm")
-    delta = site.manifest()["units"][0]["versions"][0]["files"]["app.wasm"]["deltas"][0]
-    assert delta == {"coding": "dcz", "dictionary": hexes(noise), "larger": True}
+    deltas = site.manifest()["units"][0]["versions"][0]["files"]["app.wasm"]["deltas"]
+    assert {delta["coding"] for delta in deltas} == set(rfc9842.codings_of(TOOL))
+    assert all(delta == {"coding": delta["coding"], "dictionary": hexes(noise), "larger": True} for delta in deltas)
 
 
 def test_threads_and_memory_make_no_difference(site):
