@@ -2,16 +2,17 @@
  * store_worker.h — does the jobs of the store: one after the other, at leisure.
  *
  * Why:     Making the best variant of a file takes seconds to minutes of processor time and
- * hundreds of megabytes. One worker does it for a whole server, and it can be interrupted at any
- * point: by a restart, a crash, a full disk, or the file changing under it. None of these may leave
- *          anything but a job that is still to be done.
+ *          hundreds of megabytes. One worker does it for a whole server, and it can be interrupted
+ *          at any point: by a restart, a crash, a full disk, or the file changing under it. None of
+ *          these may leave anything but a job that is still to be done.
  * Right:   A variant's name and seal have the digest of the very bytes that the encoder was given,
- * hashed as they went in; so whatever happens to the file meanwhile, a variant is right for its
- *          name. That a file has this digest is written into the index only if the file was the
- * same, by its identity, after it had been read as before, and has been left alone for a while.
+ *          hashed as they went in; so whatever happens to the file meanwhile, a variant is right
+ *          for its name. That a file has this digest is written into the index only if the file was
+ *          the same, by its identity, after it had been read as before, and has been left alone for
+ *          a while.
  * Seams:   The clock, the log, and the question whether to go on, which is asked at every step with
- * its name: the server answers it with whether it is about to stop, and the tests use it to stop,
- *          kill, or change things exactly there.
+ *          its name: the server answers it with whether it is about to stop, and the tests use it
+ *          to stop, kill, or change things exactly there.
  * Memory:  A few buffers, the encoder's, and for a delta the old version: see store_limits.
  * Threads: One at a time; several processes keep apart by the store's lock.
  */
