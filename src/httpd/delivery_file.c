@@ -6,24 +6,88 @@
  */
 #include "delivery_file.h"
 
+#include "apr_portable.h"
 #include "http_core.h"
 
-apr_status_t delivery_file_open(request_rec *r, const char *path, struct delivery_file *file)
+#include "kept_body.h"
+
+/* Whether the file is to leave from memory: a small one, where nobody wants the kernel to send it
+ * (EnableSendfile) and httpd does not want to read it for the tag (FileETag Digest). */
+static bool leaves_from_memory(const core_dir_config *core, apr_off_t size)
 {
-    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    return size > 0 && size <= KEPT_BODY_MAX && core->enable_sendfile != ENABLE_SENDFILE_ON &&
+           ((core->etag_bits | core->etag_add) & ETAG_DIGEST) == 0;
+}
+
+/* Whether the content will probably be needed. */
+static bool wants_content(const request_rec *r)
+{
+    return !r->header_only && apr_table_get(r->headers_in, "If-None-Match") == NULL &&
+           apr_table_get(r->headers_in, "If-Modified-Since") == NULL;
+}
+
+/* Takes the content into memory in place of the descriptor, if that can be done. */
+static void read_small(request_rec *r, struct delivery_file *file)
+{
+    struct fileid id = delivery_file_id(&file->finfo);
+    apr_os_file_t fd;
+
+    apr_os_file_get(&fd, file->fd);
+    file->body = kept_body_read(fd, &id, r->request_time, r->pool);
+    if (file->body != NULL) {
+        delivery_file_close(file);
+    }
+}
+
+static apr_status_t open_file(request_rec *r, const char *path, const core_dir_config *core,
+                              struct delivery_file *file)
+{
     apr_status_t status = apr_file_open(
         &file->fd, path, APR_READ | APR_BINARY | AP_SENDFILE_ENABLED(core->enable_sendfile), 0,
         r->pool);
 
     if (status != APR_SUCCESS) {
+        file->fd = NULL;
         return status;
     }
     status = apr_file_info_get(&file->finfo, APR_FINFO_MIN | APR_FINFO_IDENT, file->fd);
     if (status != APR_SUCCESS && status != APR_INCOMPLETE) {
-        apr_file_close(file->fd);
+        delivery_file_close(file);
         return status;
+    }
+    if (file->finfo.filetype == APR_REG && leaves_from_memory(core, file->finfo.size) &&
+        wants_content(r)) {
+        read_small(r, file);
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t delivery_file_open(request_rec *r, const char *path, const apr_finfo_t *found,
+                                struct delivery_file *file)
+{
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    apr_status_t status = APR_SUCCESS;
+
+    file->body = NULL;
+    if (found->filetype == APR_REG && leaves_from_memory(core, found->size)) {
+        struct fileid id = delivery_file_id(found);
+        file->body = kept_body_find(&id, r->pool);
+    }
+    if (file->body != NULL) {
+        file->fd = NULL;
+        file->finfo = *found;
+    } else {
+        status = open_file(r, path, core, file);
     }
     file->path = path;
     file->size = file->finfo.size;
-    return APR_SUCCESS;
+    return status;
+}
+
+void delivery_file_close(struct delivery_file *file)
+{
+    if (file->fd != NULL) {
+        apr_file_close(file->fd);
+        file->fd = NULL;
+    }
 }

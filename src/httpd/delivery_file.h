@@ -18,6 +18,7 @@
 
 struct delivery_dictionary;
 struct delivery_source;
+struct kept_body;
 struct store_key;
 
 struct delivery_file {
@@ -25,7 +26,8 @@ struct delivery_file {
     enum coding as_sent;                  /* what is made of it on the way; identity: nothing */
     const struct delivery_source *source; /* NULL: the requested file itself */
     const char *path;                     /* for the log, where fd did not come from it */
-    apr_file_t *fd;                       /* valid once it is open */
+    apr_file_t *fd;                       /* valid once it is open, unless there is a body */
+    const struct kept_body *body;         /* once it is open: all of it, in memory; or NULL */
     apr_finfo_t finfo;                    /* of the path when found, of fd once it is open */
     apr_off_t size;                       /* of the representation: the first bytes of the file */
     const struct store_key *key;          /* in the store */
@@ -63,8 +65,13 @@ static inline struct fileid delivery_file_id(const apr_finfo_t *finfo)
                            .ctime = finfo->ctime};
 }
 
-/* Opens path for sending, as the settings of the request's place say, and fills in fd, finfo and
- * size. */
-apr_status_t delivery_file_open(request_rec *r, const char *path, struct delivery_file *file);
+/* Opens path for sending, as the settings of the request's place say, and fills in fd or body,
+ * finfo and size. found is what a stat of path said a moment ago: a small file that is kept in
+ * memory (kept_body.h) in that state is not opened. Fails as opening does. */
+apr_status_t delivery_file_open(request_rec *r, const char *path, const apr_finfo_t *found,
+                                struct delivery_file *file);
+
+/* The descriptor, if there is one, goes before the request's end. */
+void delivery_file_close(struct delivery_file *file);
 
 #endif

@@ -29,6 +29,7 @@
 #include "conditions.h"
 #include "etag.h"
 #include "httpd_log.h"
+#include "kept_body.h"
 #include "ranges.h"
 #include "request_state.h"
 
@@ -223,6 +224,17 @@ static void tune_reading(const request_rec *r, const struct delivery_file *file,
     apr_bucket_file_set_buf_size(bucket, read && buffer < SMALL_BODY ? SMALL_BODY : buffer);
 }
 
+static void insert_body(request_rec *r, const struct delivery_file *file,
+                        apr_bucket_brigade *brigade)
+{
+    if (file->body != NULL) {
+        APR_BRIGADE_INSERT_TAIL(brigade, kept_body_bucket(file->body, brigade->bucket_alloc));
+    } else {
+        /* Splits what is larger than a bucket can be. */
+        tune_reading(r, file, apr_brigade_insert_file(brigade, file->fd, 0, file->size, r->pool));
+    }
+}
+
 static int send_body(request_rec *r, const struct delivery_file *file, bool with_body)
 {
     apr_bucket_brigade *brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
@@ -232,9 +244,7 @@ static int send_body(request_rec *r, const struct delivery_file *file, bool with
     state->delivered = true;
     state->as_sent = file->as_sent;
     if (with_body && file->size > 0) {
-        /* Splits what is larger than a bucket can be. */
-        apr_bucket *bucket = apr_brigade_insert_file(brigade, file->fd, 0, file->size, r->pool);
-        tune_reading(r, file, bucket);
+        insert_body(r, file, brigade);
     }
     APR_BRIGADE_INSERT_TAIL(brigade, apr_bucket_eos_create(r->connection->bucket_alloc));
     status = ap_pass_brigade(r->output_filters, brigade);

@@ -18,6 +18,7 @@
 #include "delivery_dictionary.h"
 #include "delivery_variants.h"
 #include "httpd_log.h"
+#include "kept_body.h"
 #include "passed_over.h"
 #include "variant.h"
 
@@ -72,6 +73,12 @@ static bool judge_open(request_rec *r, const struct delivery_file *file,
     apr_size_t len = sizeof(head);
     bool usable;
 
+    if (file->body != NULL) {
+        size_t size = kept_body_size(file->body);
+        facts->head = kept_body_bytes(file->body);
+        facts->head_len = size < len ? size : len;
+        return judge(r, file->path, &file->finfo, facts);
+    }
     if (apr_file_read_full(file->fd, head, sizeof(head), &len) != APR_SUCCESS &&
         len != (apr_size_t)file->finfo.size) {
         len = 0; /* judged as a file that does not begin as it should */
@@ -105,7 +112,7 @@ static bool find_sibling(const struct delivery_ask *ask, struct delivery_file *f
     apr_status_t status;
 
     name_sibling(ask, file);
-    status = apr_stat(&file->finfo, file->path, APR_FINFO_MIN, ask->r->pool);
+    status = apr_stat(&file->finfo, file->path, APR_FINFO_MIN | APR_FINFO_IDENT, ask->r->pool);
     if (status != APR_SUCCESS && status != APR_INCOMPLETE) {
         return false;
     }
@@ -137,6 +144,7 @@ static bool open_sibling(const struct delivery_ask *ask, struct delivery_file *f
     struct variant_facts facts;
     apr_finfo_t seen;
     apr_status_t status;
+    apr_finfo_t found = file->finfo;
 
     if (!delivery_access_file(r, file->path, &seen)) {
         say_once(r, file->path, &file->finfo, REASON_REFUSED, APLOG_INFO, 0,
@@ -146,7 +154,7 @@ static bool open_sibling(const struct delivery_ask *ask, struct delivery_file *f
     if (dictionary != NULL && !delivery_dictionary_check_file(r, dictionary)) {
         return false;
     }
-    status = delivery_file_open(r, file->path, file);
+    status = delivery_file_open(r, file->path, &found, file);
     if (status != APR_SUCCESS) {
         say_once(r, file->path, &file->finfo, REASON_UNREADABLE, APLOG_WARNING, status,
                  "cannot be opened");
@@ -157,7 +165,7 @@ static bool open_sibling(const struct delivery_ask *ask, struct delivery_file *f
      * find that one. */
     if (seen.inode != file->finfo.inode || seen.device != file->finfo.device ||
         !judge_open(r, file, &facts)) {
-        apr_file_close(file->fd);
+        delivery_file_close(file);
         return false;
     }
     return true;
@@ -175,7 +183,7 @@ int delivery_sidecar_open_named(request_rec *r, enum coding coding, struct deliv
     }
     fill_facts(&facts, out, NULL, NULL);
     if (!judge_open(r, out, &facts)) {
-        apr_file_close(out->fd);
+        delivery_file_close(out);
         return DECLINED;
     }
     return OK;

@@ -26,13 +26,13 @@ int delivery_variants_open_requested(request_rec *r, enum coding coding, struct 
     apr_status_t status;
 
     *file = (struct delivery_file){.coding = coding};
-    status = delivery_file_open(r, r->filename, file);
+    status = delivery_file_open(r, r->filename, &r->finfo, file);
     if (status != APR_SUCCESS) {
         LOG_R(APLOG_ERR, status, r, "%s cannot be opened", r->filename);
         return APR_STATUS_IS_ENOENT(status) ? HTTP_NOT_FOUND : HTTP_FORBIDDEN;
     }
     if (file->finfo.filetype != APR_REG) {
-        apr_file_close(file->fd);
+        delivery_file_close(file);
         return HTTP_FORBIDDEN;
     }
     return OK;
