@@ -56,13 +56,32 @@ static bool has_access(request_rec *sub)
     return ap_run_auth_checker(sub) == OK;
 }
 
+/* Whether httpd begins a lookup with a stat, and not with an lstat. The server's own options are
+ * what it asks at that point; those of the directory count in its walk. */
+static bool begins_with_stat(const request_rec *r)
+{
+    const core_dir_config *core = ap_get_core_module_config(r->server->lookup_defaults);
+
+    return (core->opts & OPT_SYM_LINKS) != 0;
+}
+
 /* The sub-request for path, which the caller destroys; *allowed says whether httpd would let the
- * client have what is there, of the file type that is wanted. */
-static request_rec *ask(request_rec *r, const char *path, bool may_be_gone, bool *allowed)
+ * client have what is there, of the file type that is wanted. found is what stat has just said of
+ * path, or NULL; with it httpd need not ask again. */
+static request_rec *ask(request_rec *r, const char *path, const apr_finfo_t *found,
+                        bool may_be_gone, bool *allowed)
 {
     const char *slash = strrchr(path, '/');
-    request_rec *sub = ap_sub_req_lookup_file(slash ? slash + 1 : path, r, NULL);
-    apr_filetype_e type = sub->finfo.filetype;
+    apr_finfo_t entry = {.valid = 0};
+    request_rec *sub;
+    apr_filetype_e type;
+
+    if (found != NULL && begins_with_stat(r)) {
+        entry = *found;
+    }
+    entry.name = slash ? slash + 1 : path;
+    sub = ap_sub_req_lookup_dirent(&entry, r, AP_SUBREQ_NO_ARGS, NULL);
+    type = sub->finfo.filetype;
 
     *allowed = sub->status == HTTP_OK && (type == APR_REG || (may_be_gone && type == APR_NOFILE)) &&
                sub->filename != NULL && strcmp(sub->filename, path) == 0 &&
@@ -75,10 +94,11 @@ static request_rec *ask(request_rec *r, const char *path, bool may_be_gone, bool
     return sub;
 }
 
-bool delivery_access_file(request_rec *r, const char *path, apr_finfo_t *seen)
+bool delivery_access_file(request_rec *r, const char *path, const apr_finfo_t *found,
+                          apr_finfo_t *seen)
 {
     bool allowed;
-    request_rec *sub = ask(r, path, false, &allowed);
+    request_rec *sub = ask(r, path, found, false, &allowed);
 
     *seen = sub->finfo;
     ap_destroy_sub_req(sub);
@@ -89,6 +109,6 @@ bool delivery_access_name(request_rec *r, const char *path)
 {
     bool allowed;
 
-    ap_destroy_sub_req(ask(r, path, true, &allowed));
+    ap_destroy_sub_req(ask(r, path, NULL, true, &allowed));
     return allowed;
 }

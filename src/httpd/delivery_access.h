@@ -19,8 +19,10 @@
 bool delivery_access_plain_handler(const request_rec *r);
 
 /* Whether a request of the same client for the file at path, which is in the directory of
- * r->filename, would be answered with that file. seen receives what httpd looked at. */
-bool delivery_access_file(request_rec *r, const char *path, apr_finfo_t *seen);
+ * r->filename, would be answered with that file. found is what a stat of path said a moment ago, or
+ * NULL. seen receives what httpd looked at. */
+bool delivery_access_file(request_rec *r, const char *path, const apr_finfo_t *found,
+                          apr_finfo_t *seen);
 
 /* The same for a name under which there may be no file any more: whether this client would get it
  * if there were one. */

@@ -146,7 +146,7 @@ static bool open_sibling(const struct delivery_ask *ask, struct delivery_file *f
     apr_status_t status;
     apr_finfo_t found = file->finfo;
 
-    if (!delivery_access_file(r, file->path, &seen)) {
+    if (!delivery_access_file(r, file->path, &found, &seen)) {
         say_once(r, file->path, &file->finfo, REASON_REFUSED, APLOG_INFO, 0,
                  "is not for this client");
         return false;

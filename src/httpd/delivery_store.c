@@ -120,7 +120,7 @@ static void ask_for_old(const struct delivery_ask *ask)
     apr_finfo_t seen;
 
     if (may_ask(r, ask->dictionary->path, 0) &&
-        delivery_access_file(r, ask->dictionary->path, &seen)) {
+        delivery_access_file(r, ask->dictionary->path, NULL, &seen)) {
         job.id = delivery_file_id(&seen);
         if (job.id.size <= store_service_limits()->dictionary_max) {
             add_job(r, &job, ask->dictionary->path);
