@@ -40,11 +40,10 @@ static char lower(char c)
 /* Rows are written in lower case, so only the other side is folded. */
 static bool token_is(const char *row, const char *token, size_t len)
 {
-    /* The first letter rules most of them out. */
-    if (row == NULL || len == 0 || row[0] != lower(token[0]) || strlen(row) != len) {
+    if (row == NULL || strlen(row) != len) {
         return false;
     }
-    for (size_t i = 1; i < len; i++) {
+    for (size_t i = 0; i < len; i++) {
         if (row[i] != lower(token[i])) {
             return false;
         }
