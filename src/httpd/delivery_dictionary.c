@@ -87,7 +87,8 @@ static bool check_file(request_rec *r, struct delivery_dictionary *dictionary)
     apr_finfo_t seen;
     struct fileid id;
 
-    if (!delivery_access_file(r, dictionary->path, NULL, &seen) || seen.size > DICTIONARY_SIZE_MAX) {
+    if (!delivery_access_file(r, dictionary->path, NULL, &seen) ||
+        seen.size > DICTIONARY_SIZE_MAX) {
         return false;
     }
     id = delivery_file_id(&seen);

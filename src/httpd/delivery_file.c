@@ -9,6 +9,7 @@
 #include "apr_portable.h"
 #include "http_core.h"
 
+#include "httpd_log.h"
 #include "kept_body.h"
 
 /* Whether the file is to leave from memory: a small one, where nobody wants the kernel to send it
@@ -27,7 +28,7 @@ static bool wants_content(const request_rec *r)
 }
 
 /* Takes the content into memory in place of the descriptor, if that can be done. */
-static void read_small(request_rec *r, struct delivery_file *file)
+static void read_small(request_rec *r, const char *path, struct delivery_file *file)
 {
     struct fileid id = delivery_file_id(&file->finfo);
     apr_os_file_t fd;
@@ -35,6 +36,7 @@ static void read_small(request_rec *r, struct delivery_file *file)
     apr_os_file_get(&fd, file->fd);
     file->body = kept_body_read(fd, &id, r->request_time, r->pool);
     if (file->body != NULL) {
+        LOG_R(APLOG_TRACE1, 0, r, "%s has been read into memory", path);
         delivery_file_close(file);
     }
 }
@@ -57,7 +59,7 @@ static apr_status_t open_file(request_rec *r, const char *path, const core_dir_c
     }
     if (file->finfo.filetype == APR_REG && leaves_from_memory(core, file->finfo.size) &&
         wants_content(r)) {
-        read_small(r, file);
+        read_small(r, path, file);
     }
     return APR_SUCCESS;
 }

@@ -85,8 +85,7 @@ static struct place *place_for(const struct fileid *id)
 
     for (int i = 0; i < KEPT_BODIES; i++) {
         struct place *place = &places[i];
-        if (place->body != NULL && place->id.inode == id->inode &&
-            place->id.device == id->device) {
+        if (place->body != NULL && place->id.inode == id->inode && place->id.device == id->device) {
             return place;
         }
         if (best->body != NULL && (place->body == NULL || place->used < best->used)) {
@@ -116,9 +115,9 @@ static void keep(struct kept_body *body, const struct fileid *id)
 static bool is_local(int fd)
 {
 #ifdef __linux__
-    static const unsigned long known[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,       BTRFS_SUPER_MAGIC,
-                                          TMPFS_MAGIC,      OVERLAYFS_SUPER_MAGIC, F2FS_SUPER_MAGIC,
-                                          SQUASHFS_MAGIC,   0x2fc12fc1 /* OpenZFS */};
+    static const unsigned long known[] = {
+        EXT4_SUPER_MAGIC,      XFS_SUPER_MAGIC,  BTRFS_SUPER_MAGIC, TMPFS_MAGIC,
+        OVERLAYFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, SQUASHFS_MAGIC,    0x2fc12fc1 /* OpenZFS */};
     struct statfs fs;
 
     if (fstatfs(fd, &fs) != 0) {
