@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SIGSEGV is the process's, not ours: another module that recovers from faults of its own goes on doing so while guests
+trap by guard pages, whoever of us installed a handler first; and a crash that is nobody's ends as it does without us."""
+import os
+import platform
+import shutil
+import subprocess
+import threading
+
+import pytest
+
+import env
+import plugin_wat
+from test_plugin_native import OUT_OF_BOUNDS
+
+pytestmark = [
+    pytest.mark.skipif(platform.machine() != "x86_64", reason="there is a compiler for x86-64 only"),
+    pytest.mark.skipif(bool(env.sanitizer()), reason="the sanitizer has a handler of SIGSEGV of its own")]
+
+PREFORK = os.environ.get("MPM", "event") == "prefork"
+# One child has all requests, so that faults of both kinds meet in it.
+ONE_CHILD = ("StartServers 1\nMinSpareServers 1\nMaxSpareServers 1\nServerLimit 1\nMaxRequestWorkers 1" if PREFORK else
+             "StartServers 1\nServerLimit 1\nThreadsPerChild 8\nMinSpareThreads 1\nMaxSpareThreads 8\nMaxRequestWorkers 8")
+ROUNDS = 40
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory):
+    """The line that loads the other module, built here."""
+    apxs = os.environ.get("APXS") or shutil.which("apxs") or shutil.which("apxs2")
+    folder = tmp_path_factory.mktemp("faulty")
+    shutil.copy(os.path.join(os.path.dirname(__file__), "mod_faulty.c"), folder)
+    done = subprocess.run([apxs, "-c", "mod_faulty.c"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return 'LoadModule faulty_module "%s/.libs/mod_faulty.so"' % folder
+
+
+PATHS = "\n".join("<Location /%s>\nSetHandler faulty-%s\n</Location>" % (word, word)
+                  for word in ("recover", "crash", "here"))
+PLUGINS = """
+WasmServeEngine compiler
+<WasmServePlugin hello>
+    WasmServeModule hello.wasm
+</WasmServePlugin>
+<WasmServePlugin wild>
+    WasmServeModule wild.wasm
+</WasmServePlugin>
+<Location /hello>
+    WasmServeHandler hello
+</Location>
+<Location /wild>
+    WasmServeHandler wild
+</Location>
+"""
+
+
+def start(make_httpd, faulty, place=None, with_plugins=True):
+    def setup(h):
+        h.write("hello.wasm", plugin_wat.says(b"Content-Type: text/plain\n\nhello\n"))
+        h.write("wild.wasm", plugin_wat.assemble(OUT_OF_BOUNDS))
+    lines = [faulty, PATHS]
+    if place:
+        lines.append("FaultyHandler %s" % place)
+    if with_plugins:
+        lines.append(PLUGINS)
+    server = make_httpd(config="\n".join(lines), setup=setup, load_module=with_plugins, mpm_config=ONE_CHILD)
+    server.expect_log("AH00161: server reached MaxRequestWorkers", optional=True)
+    if with_plugins:
+        server.expect_log(r"plugin wild .*out of bounds", optional=True)
+    return server
+
+
+def guests_run_and_trap(server, wrong, rounds=ROUNDS):
+    for _ in range(rounds):
+        for path, expected in (("/hello", (200, b"hello\n")), ("/wild", (500, None))):
+            got = server.get(path)
+            if got.status != expected[0] or expected[1] not in (None, got.body):
+                wrong.append((path, got, got.body))
+
+
+@pytest.mark.parametrize("place", ["first", "last", "alternate"])
+def test_a_module_recovers_from_its_faults_while_guests_trap(make_httpd, faulty, place):
+    server = start(make_httpd, faulty, place)
+    child = server.get("/here").body.replace(b"here", b"recovered")
+    wrong = []
+
+    def others(_):
+        for _ in range(ROUNDS):
+            got = server.get("/recover")
+            if got.body != child:
+                wrong.append(("/recover", got, got.body))
+
+    threads = [threading.Thread(target=guests_run_and_trap, args=(server, wrong)) for _ in range(2)]
+    threads += [threading.Thread(target=others, args=(n,)) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(env.PATIENCE)
+    assert not wrong
+    # The same process still, whose guests really trapped.
+    assert server.get("/here").body.replace(b"here", b"recovered") == child
+    assert server.log_text().count("plugin wild") >= 2 * ROUNDS
+
+
+def crash(server):
+    """What the parent says of its child after a request that is nobody's business."""
+    mark = server.log_mark()
+    try:
+        response = server.get("/crash")
+    except (env.ProtocolError, ConnectionError):
+        response = None
+    assert response is None
+    return server.wait_log(r"AH0005[12]: child pid \d+ (exit signal Segmentation fault.*)", mark).group(1)
+
+
+@pytest.mark.parametrize("place", [None, "first", "last"])
+def test_a_crash_of_nobodys_ends_as_it_does_without_us(make_httpd, faulty, place):
+    ends = []
+    for with_plugins in (False, True):
+        server = start(make_httpd, faulty, place, with_plugins)
+        if with_plugins:
+            wrong = []
+            guests_run_and_trap(server, wrong, rounds=2)
+            assert not wrong
+        ends.append(crash(server).replace(server.root, "ROOT"))
+        # The next child is as good.
+        assert server.get("/here").status == 200
+        if with_plugins:
+            guests_run_and_trap(server, wrong, rounds=2)
+            assert not wrong
+        server.stop()
+    assert ends[0] == ends[1] and "Segmentation fault" in ends[0]
