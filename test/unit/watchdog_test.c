@@ -3,11 +3,13 @@
  */
 /* layers: facade */
 #include "unit.h"
+#include "unit_fork.h"
 #include "runtime_fixture.h"
 #include "runtime.h"
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -355,4 +357,51 @@ TEST(the_watchdog_takes_no_signals)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     sigaction(SIGUSR1, &old, NULL);
     wasm_watchdog_stop(watchdog);
+}
+
+/* ---- the end of a process, in a signal handler ----------------------------------------------- */
+
+static wasm_store *held;
+
+static void end_with_store(int signal_number)
+{
+    (void)signal_number;
+    alarm(20); /* should it wait for a lock that its own thread has */
+    wasm_store_free(held);
+    _exit(0);
+}
+
+/* Arms ever earlier deadlines, so that the watchdog is woken each time, with the lock held. */
+static void arm_until_ended(void)
+{
+    struct sigaction handler = {.sa_handler = end_with_store};
+    wasm_watchdog *watchdog = start();
+    wasm_store *other = wasm_store_new(NULL, NULL);
+
+    held = wasm_store_new(NULL, NULL);
+    sigaction(SIGUSR1, &handler, NULL);
+    for (uint64_t i = 0;; i++) {
+        wasm_deadline_arm(i & 1 ? held : other, watchdog, FAR - i * MS % FAR);
+        wasm_deadline_pause(held);
+        wasm_deadline_resume(held);
+    }
+}
+
+TEST(a_store_can_be_freed_in_a_signal_handler_above_its_deadline)
+{
+    for (int i = 0; i < 60; i++) {
+        pid_t pid = unit_fork();
+        int status = -1;
+
+        if (pid == 0)
+            arm_until_ended();
+        sleep_ns(5 * MS + (uint64_t)i * 7919);
+        kill(pid, SIGUSR1);
+        waitpid(pid, &status, 0);
+        if (WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1)
+            continue; /* it had not begun */
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        if (!WIFEXITED(status))
+            break;
+    }
 }

@@ -106,9 +106,8 @@ static bool runs_on_stack_of(const wasm_store *store)
 
 void wasm_store_free(wasm_store *store)
 {
-    if (!store)
+    if (!store || !watchdog_let_go(store))
         return;
-    wasm_deadline_disarm(store);
     for (wasm_memory *m = store->memories; m; m = m->next)
         memory_release(m);
     for (wasm_table *t = store->tables; t; t = t->next)

@@ -16,6 +16,9 @@
  *          never touched again and may be freed. All signals are blocked in the thread, so that
  *          the server's own handling of them is not disturbed.
  *          A fork copies no thread: start the watchdog in the process that uses it.
+ *          A process that is told to end may free its stores in a signal handler that came above
+ *          this very code (httpd's prefork does), with the lock taken by its own thread: then
+ *          nothing is changed, and the store stays, for the process is about to end.
  * Editing: wasm_deadline_*() are called by host functions around every wait; keep them free of
  *          system calls (the clock is read through the vDSO).
  */
@@ -40,6 +43,22 @@ struct wasm_watchdog {
     wasm_status ending;           /* WASM_OK, or what every store is interrupted with */
     bool stopping;
 };
+
+/* Whether this thread is between lock() and unlock(), of whichever watchdog. Set before and reset
+ * after, so that a signal handler that finds 0 finds the lock free of its own thread. */
+static _Thread_local volatile sig_atomic_t is_inside;
+
+static void lock(wasm_watchdog *w)
+{
+    is_inside = 1;
+    pthread_mutex_lock(&w->lock);
+}
+
+static void unlock(wasm_watchdog *w)
+{
+    pthread_mutex_unlock(&w->lock);
+    is_inside = 0;
+}
 
 static uint64_t now_ns(void)
 {
@@ -194,14 +213,14 @@ void wasm_watchdog_stop(wasm_watchdog *watchdog)
 
 void wasm_watchdog_interrupt_all(wasm_watchdog *watchdog, wasm_status reason)
 {
-    pthread_mutex_lock(&watchdog->lock);
+    lock(watchdog);
     watchdog->ending = reason;
     while (watchdog->first) {
         watchdog_entry *entry = watchdog->first;
         unlist(watchdog, entry);
         wasm_store_interrupt(store_of(entry), reason);
     }
-    pthread_mutex_unlock(&watchdog->lock);
+    unlock(watchdog);
 }
 
 void wasm_deadline_arm(wasm_store *store, wasm_watchdog *watchdog, uint64_t nanoseconds)
@@ -209,25 +228,33 @@ void wasm_deadline_arm(wasm_store *store, wasm_watchdog *watchdog, uint64_t nano
     watchdog_entry *entry = &store->deadline;
 
     wasm_deadline_disarm(store);
-    pthread_mutex_lock(&watchdog->lock);
+    lock(watchdog);
     entry->watchdog = watchdog;
     entry->paused = 0;
     entry->left = 0;
     run_from(watchdog, entry, now_ns(), nanoseconds);
-    pthread_mutex_unlock(&watchdog->lock);
+    unlock(watchdog);
 }
 
-void wasm_deadline_disarm(wasm_store *store)
+bool watchdog_let_go(wasm_store *store)
 {
     watchdog_entry *entry = &store->deadline;
     wasm_watchdog *w = entry->watchdog;
 
     if (!w)
-        return;
-    pthread_mutex_lock(&w->lock);
+        return true;
+    if (is_inside)
+        return false;
+    lock(w);
     unlist(w, entry);
     entry->watchdog = NULL;
-    pthread_mutex_unlock(&w->lock);
+    unlock(w);
+    return true;
+}
+
+void wasm_deadline_disarm(wasm_store *store)
+{
+    watchdog_let_go(store);
 }
 
 void wasm_deadline_pause(wasm_store *store)
@@ -237,11 +264,11 @@ void wasm_deadline_pause(wasm_store *store)
 
     if (!w || entry->paused++ > 0)
         return;
-    pthread_mutex_lock(&w->lock);
+    lock(w);
     uint64_t now = now_ns();
     entry->left = entry->listed && entry->deadline > now ? entry->deadline - now : 0;
     unlist(w, entry);
-    pthread_mutex_unlock(&w->lock);
+    unlock(w);
 }
 
 void wasm_deadline_resume(wasm_store *store)
@@ -251,9 +278,9 @@ void wasm_deadline_resume(wasm_store *store)
 
     if (!w || entry->paused == 0 || --entry->paused > 0)
         return;
-    pthread_mutex_lock(&w->lock);
+    lock(w);
     run_from(w, entry, now_ns(), entry->left);
-    pthread_mutex_unlock(&w->lock);
+    unlock(w);
 }
 
 uint64_t wasm_deadline_left(const wasm_store *store)

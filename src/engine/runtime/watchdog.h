@@ -19,4 +19,8 @@ typedef struct watchdog_entry {
     bool listed;                            /* in the list: running and not over */
 } watchdog_entry;
 
+/* wasm_deadline_disarm(), with an answer. False: this is a signal handler above a call of the same
+ * thread that has the lock. Then the store may be known to the watchdog still, and has to stay. */
+bool watchdog_let_go(wasm_store *store);
+
 #endif
