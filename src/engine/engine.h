@@ -273,9 +273,10 @@ typedef struct wasm_compile_options {
     bool (*stop)(void *baton);
     void *stop_baton;
     /* The code cache: a directory in which compiled code is kept, and looked for first. NULL: none.
-     * It and its files must belong to root, to `cache_owner` (a user id) or to this process's user,
-     * and nobody else may be able to write there; files that are not so, or damaged, or of another
-     * engine are not used. */
+     * One process at a time compiles a module for it, others wait; what was used the longest ago is
+     * removed when it grows beyond 1 GiB. It and its files must belong to root, to `cache_owner` (a
+     * user id) or to this process's user, and nobody else may be able to write there; files that
+     * are not so, or damaged, or of another engine are not used. */
     const char *cache;
     uint32_t cache_owner;
     bool cached_only; /* NO_EXECUTABLE instead of compiling what the cache does not have */
@@ -287,6 +288,14 @@ typedef struct wasm_compile_options {
      * each. With it the cache is written and not read. May be NULL. */
     void (*dump)(void *baton, const char *line);
     void *dump_baton;
+    /* Receives the file that the code cache would keep, and its name there; nothing is taken from
+     * the cache then. May be NULL. */
+    void (*file)(void *baton, const char *name, const uint8_t *bytes, size_t length);
+    void *file_baton;
+    /* Told of each function that the compiler has no code for, and why: an instruction's name, or a
+     * few words. Nothing is taken from the cache then. May be NULL. */
+    void (*declined)(void *baton, uint32_t func, const char *why);
+    void *declined_baton;
     bool perf_map; /* names the code in /tmp/perf-PID.map, for Linux' perf */
 } wasm_compile_options;
 

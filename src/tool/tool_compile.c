@@ -4,7 +4,9 @@
  * How:     Each file is compiled as a server would do it; with --cache the code goes where the
  *          server's WasmServeCodeCache looks. One that is there already is only checked. The trace
  *          of the engine says which functions stay with the interpreter; --dump shows it.
- * Exit:    0; 2 for a module that was refused, or that the cache did not take; 64.
+ *          -o writes the same file elsewhere, for who fills caches himself: a package, an image.
+ * Exit:    0; 1 for a file that could not be written; 2 for a module that was refused, or that the
+ *          cache did not take; 64.
  * Memory:  freed at the end. Threads: the main thread, and the compiler's.
  */
 #include <errno.h>
@@ -22,9 +24,11 @@
 #include "tool_file.h"
 
 static const char usage[] =
-    "usage: wasmserve compile [--cache DIR] [--explicit] [--dump] FILE.wasm…\n"
+    "usage: wasmserve compile [--cache DIR] [-o FILE] [--explicit] [--dump] FILE.wasm…\n"
     "Compiles modules ahead of time, and says how large the code is.\n"
     "  --cache DIR  keep it in the directory that WasmServeCodeCache or run --cache names\n"
+    "  -o FILE      write the compiled file of one module, and say its name in a cache; it is\n"
+    "               for this processor and this version of wasmserve\n"
     "  --explicit   checks of memory accesses in place of guard pages, as for\n"
     "               WasmServeEngine auto explicit\n"
     "  --dump       each function: its form before code is made of it, and its code, as bytes\n"
@@ -34,6 +38,9 @@ static const char usage[] =
 typedef struct work {
     wasm_compile_options compile;
     bool dump;
+    const char *file;         /* to write to, or NULL */
+    int error;                /* of writing it, as errno */
+    char name[100];           /* of it in a cache */
     unsigned used, kept, bad; /* of notes about one file */
 } work;
 
@@ -79,6 +86,14 @@ static void dump_line(void *baton, const char *line)
     puts(line);
 }
 
+static void write_file(void *baton, const char *name, const uint8_t *bytes, size_t length)
+{
+    work *w = baton;
+
+    snprintf(w->name, sizeof w->name, "%s", name);
+    w->error = tool_file_write(w->file, bytes, length) ? 0 : errno;
+}
+
 static int compile_file(work *w, const char *path)
 {
     wasm_load_options options = {.tier = WASM_TIER_COMPILER, .compile = &w->compile};
@@ -105,11 +120,19 @@ static int compile_file(work *w, const char *path)
         free(bytes);
         return TOOL_REFUSED;
     }
+    if (w->file != NULL && w->error != 0) {
+        complain("%s: %s", w->file, strerror(w->error));
+        wasm_module_free(module);
+        free(bytes);
+        return TOOL_FAILED;
+    }
     wasm_module_describe(module, &info);
     printf("%s: %zu bytes of code for %zu%s\n", path, info.code_bytes, info.file_bytes,
            w->kept != 0   ? ", kept"
            : w->used != 0 ? ", already there"
                           : "");
+    if (w->file != NULL)
+        printf("%s: in a code cache its name is %s\n", w->file, w->name);
     wasm_module_free(module);
     free(bytes);
     return w->compile.cache != NULL && w->kept + w->used == 0 ? TOOL_REFUSED : TOOL_OK;
@@ -129,17 +152,22 @@ int tool_compile(int argc, char **argv)
     char how[400];
 
     w.compile.note_baton = &w;
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "ho:", options, NULL)) != -1) {
         switch (option) {
         case CACHE: w.compile.cache = optarg; break;
         case EXPLICIT: w.compile.explicit_checks = true; break;
         case DUMP: w.dump = true; break;
+        case 'o':
+            w.file = optarg;
+            w.compile.file = write_file;
+            w.compile.file_baton = &w;
+            break;
         case 'h':
         case HELP: fputs(usage, stdout); return TOOL_OK;
         default: fputs(usage, stderr); return TOOL_USAGE;
         }
     }
-    if (optind >= argc) {
+    if (optind >= argc || (w.file != NULL && argc - optind != 1)) {
         fputs(usage, stderr);
         return TOOL_USAGE;
     }

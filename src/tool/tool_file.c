@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tool_file.c — reads a file to its end, whatever kind it is (a pipe has no size to ask for).
+ * tool_file.c — reads a file to its end, whatever kind it is (a pipe has no size to ask for),
+ * and writes one, beside its place, where it is put when it is whole.
  *
  * Memory: one block, grown by doubling; the caller's. Threads: no shared state.
  */
@@ -7,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,4 +56,43 @@ uint8_t *tool_file_read(const char *path, size_t *length)
         close(fd);
     errno = why;
     return bytes;
+}
+
+static bool write_all(int fd, const uint8_t *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t done = write(fd, bytes, length);
+
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return false;
+        bytes += done;
+        length -= (size_t)done;
+    }
+    return true;
+}
+
+bool tool_file_write(const char *path, const uint8_t *bytes, size_t length)
+{
+    const size_t room = strlen(path) + 32;
+    char *beside = malloc(room);
+    bool done = false;
+    int fd, why;
+
+    if (beside == NULL)
+        return false;
+    snprintf(beside, room, "%s.%ld.new", path, (long)getpid());
+    fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd >= 0) {
+        done = write_all(fd, bytes, length);
+        done = close(fd) == 0 && done;
+        done = done && rename(beside, path) == 0;
+    }
+    why = errno;
+    if (fd >= 0 && !done)
+        unlink(beside);
+    free(beside);
+    errno = why;
+    return done;
 }

@@ -5,6 +5,7 @@
  *          forms, text and JSON, say the same. Names come from the module and may contain anything
  *          that is UTF-8: control characters are escaped in both, so that a module cannot write to
  *          the terminal of whoever looks at it.
+ *          It is compiled as well, which is the one way to know what the compiler has no code for.
  * Memory:  The file and the module, freed at the end. Threads: no shared state.
  */
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine.h"
 #include "host.h"
@@ -23,8 +25,17 @@
 
 static const char usage[] = "usage: wasmserve inspect [--json] FILE.wasm\n"
                             "Says what a module needs and offers: features, imports, exports,\n"
-                            "memory, the ABI that it speaks, its version, its digest.\n"
+                            "memory, the ABI that it speaks, its version, its digest, and which\n"
+                            "functions have no machine code and are interpreted, and why.\n"
                             "  --json   the same for programs\n";
+
+/* Functions that are listed in the text form. */
+enum { DECLINED_SHOWN = 20 };
+
+typedef struct declined {
+    uint32_t func;
+    const char *why; /* static storage */
+} declined;
 
 typedef struct subject {
     const char *path;
@@ -34,6 +45,11 @@ typedef struct subject {
     const char *abi, *abi_hint; /* the hint may be empty */
     bool has_version;
     char version[200];
+    uint32_t own_count; /* functions with a body */
+    declined *declined;
+    size_t declined_count;
+    bool no_native;
+    char why_not[300]; /* there is no machine code */
 } subject;
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
@@ -68,6 +84,15 @@ static void print_types(const wasm_valtype *types, uint32_t count, const char *q
     for (uint32_t i = 0; i < count; i++)
         printf("%s%s%s%s", i ? between : "", quote, wasm_valtype_text(types[i]).text, quote);
     putchar(']');
+}
+
+/* The function's name, or nothing between quotation marks. */
+static void print_func_name(const subject *s, uint32_t func)
+{
+    size_t length = 0;
+    const char *name = wasm_module_func_name(s->module, func, &length);
+
+    print_string(name != NULL ? name : "", length);
 }
 
 /* ---- text ------------------------------------------------------------------------------------ */
@@ -132,6 +157,25 @@ static void text_features(wasm_features used)
     printf("%s\n", *between ? "" : "none beyond the first version");
 }
 
+static void text_native(const subject *s)
+{
+    size_t shown = s->declined_count < DECLINED_SHOWN ? s->declined_count : DECLINED_SHOWN;
+
+    if (s->no_native) {
+        printf("native    none: %s\n", s->why_not);
+        return;
+    }
+    printf("native    %zu of %u functions%s\n", s->own_count - s->declined_count,
+           (unsigned)s->own_count, s->declined_count > 0 ? "; these are interpreted:" : "");
+    for (size_t i = 0; i < shown; i++) {
+        printf("  func    %u ", (unsigned)s->declined[i].func);
+        print_func_name(s, s->declined[i].func);
+        printf(" because of %s\n", s->declined[i].why);
+    }
+    if (shown < s->declined_count)
+        printf("  and %zu more, which --json lists\n", s->declined_count - shown);
+}
+
 static void print_text(const subject *s)
 {
     wasm_extern_desc e;
@@ -159,6 +203,7 @@ static void print_text(const subject *s)
            s->info.elem_count, s->info.data_count, s->info.has_start ? ", start function" : "");
     printf("prepared  %zu bytes in memory, %zu of them code for the %s\n", s->info.allocated_bytes,
            s->info.code_bytes, s->info.tier == WASM_TIER_INTERPRETER ? "interpreter" : "processor");
+    text_native(s);
     printf("imports   %u\n", s->info.import_count);
     for (uint32_t i = 0; wasm_module_import(s->module, i, &e); i++)
         text_extern(&e);
@@ -275,6 +320,26 @@ static void json_customs(const wasm_module *module)
     printf("]\n");
 }
 
+static void json_native(const subject *s)
+{
+    if (s->no_native) {
+        printf("  \"native\": {\"available\": false, \"why\": ");
+        print_string(s->why_not, strlen(s->why_not));
+        printf("},\n");
+        return;
+    }
+    printf("  \"native\": {\"available\": true, \"compiled\": %zu, \"declined\": [",
+           s->own_count - s->declined_count);
+    for (size_t i = 0; i < s->declined_count; i++) {
+        printf("%s{\"function\": %u, \"name\": ", i ? ", " : "", (unsigned)s->declined[i].func);
+        print_func_name(s, s->declined[i].func);
+        printf(", \"why\": ");
+        print_string(s->declined[i].why, strlen(s->declined[i].why));
+        putchar('}');
+    }
+    printf("]},\n");
+}
+
 static void print_json(const subject *s)
 {
     const wasm_module_info *n = &s->info;
@@ -303,6 +368,7 @@ static void print_json(const subject *s)
     printf("  \"prepared\": {\"tier\": \"%s\", \"bytes\": %zu, \"code\": %zu},\n",
            n->tier == WASM_TIER_INTERPRETER ? "interpreter" : "compiler", n->allocated_bytes,
            n->code_bytes);
+    json_native(s);
     json_externs(s->module, "imports", wasm_module_import);
     json_externs(s->module, "exports", wasm_module_export);
     json_customs(s->module);
@@ -310,6 +376,39 @@ static void print_json(const subject *s)
 }
 
 /* ---- the subcommand -------------------------------------------------------------------------- */
+
+static void add_declined(void *baton, uint32_t func, const char *why)
+{
+    subject *s = baton;
+
+    /* There is room for all. */
+    s->declined[s->declined_count++] = (declined){.func = func, .why = why};
+}
+
+/* Compiles, after the module was described as it is loaded. */
+static void find_declined(subject *s)
+{
+    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    wasm_compile_options options = {.threads = processors > 0 ? (uint32_t)processors : 1,
+                                    .declined = add_declined,
+                                    .declined_baton = s};
+    wasm_extern_desc e;
+    wasm_report report;
+
+    s->own_count = s->info.func_count;
+    for (uint32_t i = 0; wasm_module_import(s->module, i, &e); i++)
+        s->own_count -= e.kind == WASM_EXTERN_FUNC;
+    s->declined = calloc((size_t)s->own_count + 1, sizeof *s->declined);
+    if (s->declined == NULL) {
+        s->no_native = true;
+        snprintf(s->why_not, sizeof s->why_not, "out of memory");
+    } else if (!wasm_compiler_available(&options, s->why_not, sizeof s->why_not)) {
+        s->no_native = true;
+    } else if (wasm_module_compile(s->module, &options, &report) != WASM_OK) {
+        s->no_native = true;
+        wasm_report_format(&report, s->why_not, sizeof s->why_not);
+    }
+}
 
 static int inspect(const char *path, bool json)
 {
@@ -337,10 +436,12 @@ static int inspect(const char *path, bool json)
     if (s.abi_hint == NULL)
         s.abi_hint = "";
     s.has_version = inspect_version(s.module, s.version, sizeof s.version) != INSPECT_NONE;
+    find_declined(&s);
     if (json)
         print_json(&s);
     else
         print_text(&s);
+    free(s.declined);
     wasm_module_free(s.module);
     return fflush(stdout) == 0 ? TOOL_OK : TOOL_FAILED;
 }

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """`wasmserve compile`, and `wasmserve run --cache`: code that is kept is used, and what somebody else could have written,
 or what is damaged anywhere, is not."""
+import fcntl
 import os
 import platform
+import struct
 import subprocess
+import time
 
 import pytest
 from command import TOOL, assemble
@@ -34,7 +37,7 @@ def module(tmp_path_factory):
 
 
 def files(cache):
-    return sorted(path for path in cache.iterdir())
+    return sorted(path for path in cache.iterdir() if path.name != ".lock")
 
 
 def run_sum(cache, module, *more):
@@ -192,3 +195,112 @@ def test_perf_gets_a_map_if_it_is_asked_for(cache, module, kept):
     assert [row[2] for row in rows] == ["wasm:stubs-and-thunks", "wasm:function-0", "wasm:sum"]
     begins = [int(row[0], 16) for row in rows]
     assert all(a + int(row[1], 16) <= b for a, b, row in zip(begins, begins[1:], rows))
+
+
+def test_the_compiled_file_can_be_written_elsewhere_and_carried_to_a_cache(cache, module, tmp_path):
+    file = tmp_path / "sum.code"
+    file.write_text("what was there before")
+    done = tool("compile", "-o", str(file), str(module))
+    assert done.returncode == 0, done.stderr
+    name = done.stdout.split()[-1]
+    assert done.stdout.splitlines()[-1] == "%s: in a code cache its name is %s" % (file, name)
+    assert file.stat().st_mode & 0o777 == 0o644 and [path.name for path in tmp_path.iterdir()
+                                                     if path.name.endswith(".new")] == []
+    (cache / name).write_bytes(file.read_bytes())
+    (cache / name).chmod(0o644)
+    assert tool("compile", "--cache", str(cache), str(module)).stdout.endswith(", already there\n")
+    assert run_sum(cache, module) == "" and [path.name for path in files(cache)] == [name]
+
+
+def test_the_compiled_file_needs_one_module_and_a_place(module, tmp_path):
+    assert tool("compile", "-o", str(tmp_path / "x"), str(module), str(module)).returncode == 64
+    done = tool("compile", "-o", str(tmp_path / "none" / "x"), str(module))
+    assert done.returncode == 1 and "No such file" in done.stderr
+    (tmp_path / "folder").mkdir()
+    assert tool("compile", "-o", str(tmp_path / "folder"), str(module)).returncode == 1
+    assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
+
+
+# ---- several at once, and for years
+
+
+def lock_all(cache):
+    """Every module's place in the file `.lock`, as somebody has it who compiles."""
+    fd = os.open(cache / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+    return fd
+
+
+def test_who_finds_another_compiling_waits_and_takes_what_he_made(cache, module, tmp_path):
+    lock = lock_all(cache)
+    waits = subprocess.Popen([TOOL, "compile", "--cache", str(cache), str(module)], stdout=subprocess.PIPE, text=True)
+    time.sleep(0.3)
+    assert waits.poll() is None and files(cache) == []
+    done = tool("compile", "-o", str(tmp_path / "made"), str(module))
+    (cache / done.stdout.split()[-1]).write_bytes((tmp_path / "made").read_bytes())
+    os.close(lock)
+    assert waits.communicate(timeout=60)[0].endswith(", already there\n") and waits.returncode == 0
+
+
+def test_who_waits_for_one_that_was_killed_compiles_himself(cache, module):
+    lock = lock_all(cache)
+    waits = subprocess.Popen([TOOL, "compile", "--cache", str(cache), str(module)], stdout=subprocess.PIPE, text=True)
+    time.sleep(0.1)
+    os.close(lock)
+    assert waits.communicate(timeout=60)[0].endswith(", kept\n") and len(files(cache)) == 1
+
+
+def test_of_many_that_begin_at_once_one_compiles(cache, tmp_path):
+    body = "(local.set 0 (i32.mul (i32.add (local.get 0) (i32.const 12345)) (i32.const 77)))" * 40
+    large = assemble(tmp_path, "(module %s)" % "".join("(func (param i32) %s)" % body for _ in range(400)))
+    many = [subprocess.Popen([TOOL, "compile", "--cache", str(cache), str(large)], stdout=subprocess.PIPE, text=True)
+            for _ in range(5)]
+    said = [process.communicate(timeout=120)[0].rsplit(", ", 1)[1] for process in many]
+    assert sorted(said) == ["already there\n"] * 4 + ["kept\n"]
+
+
+def sparse(cache, name, megabytes, used):
+    path = cache / name
+    with open(path, "wb") as file:
+        file.truncate(megabytes << 20)
+    path.chmod(0o644)
+    os.utime(path, (used, used))
+    return path
+
+
+def test_there_is_an_end_to_what_the_cache_holds(cache, module):
+    run_sum(cache, module)
+    [own] = files(cache)
+    build, now = own.name.split("-")[0], time.time()
+    old, older, young = (sparse(cache, "%s-%s.code" % (build, digit * 64), 450, now - age)
+                         for digit, age in (("a", 3000), ("b", 4000), ("c", 1000)))
+    other = cache / "notes.txt"
+    other.write_text("not ours")
+    # Used a moment ago, whatever its times were.
+    os.utime(own, (now - 9999, now - 9999))
+    run_sum(cache, module)
+    assert tool("compile", "--cache", str(cache), "--explicit", str(assembled_other(cache))).returncode == 0
+    left = set(files(cache))
+    assert older not in left and {own, old, young, other} <= left
+
+
+def assembled_other(cache):
+    folder = cache.parent / "other"
+    folder.mkdir()
+    return assemble(folder, SUM.replace("i32.add", "i32.sub"))
+
+
+def test_files_of_other_engines_go_when_nobody_uses_them(cache, module):
+    now, day = time.time(), 24 * 3600
+    gone = [sparse(cache, "0123456789ab-%s.code" % ("1" * 64), 1, now - 2 * day),
+            sparse(cache, "2" * 64 + ".code", 1, now - 2 * day),
+            sparse(cache, "0123456789ab-%s.code.77.0x1.new" % ("3" * 64), 1, now - 2 * day)]
+    stay = [sparse(cache, "0123456789ab-%s.code" % ("4" * 64), 1, now - day / 2),
+            sparse(cache, "0123456789ab-%s.code.77.0x1.new" % ("5" * 64), 1, now - day / 2),
+            sparse(cache, "0123456789ab-%s.codes" % ("6" * 64), 1, now - 2 * day),
+            sparse(cache, "not-%s.code" % ("7" * 64), 1, now - 2 * day),
+            sparse(cache, "code", 1, now - 2 * day)]
+    assert tool("compile", "--cache", str(cache), str(module)).returncode == 0
+    left = files(cache)
+    assert not set(gone) & set(left) and set(stay) <= set(left) and len(left) == len(stay) + 1
+

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import platform
 
 import pytest
 from command import assemble, run
@@ -151,3 +152,36 @@ def test_standard_input(tmp_path):
     path = assemble(tmp_path, "(module)")
     with path.open("rb") as stream:
         assert json.loads(run("inspect", "--json", "-", stdin=stream).stdout)["bytes"] == 8
+
+
+DECLINED = """(module (memory 1 1 shared)
+  (func (export "plain") (result i32) (i32.const 1))
+  (func $waits (result i32) (i32.atomic.load (i32.const 0)))
+  (func (export "loads") (result i32) (i32.atomic.load (i32.const 0))))"""
+
+
+def test_functions_without_machine_code_are_named_with_the_reason(tmp_path):
+    path = assemble(tmp_path, DECLINED, "module.wasm", "--enable-threads", "--debug-names")
+    native, text = inspect(path)["native"], run("inspect", path).stdout
+    if platform.machine() != "x86_64":
+        assert native["available"] is False and "compiler" in native["why"]
+        assert "native    none: " + native["why"] in text.splitlines()
+        return
+    assert native == {"available": True, "compiled": 1, "declined": [
+        {"function": 1, "name": "waits", "why": "i32.atomic.load"},
+        {"function": 2, "name": "loads", "why": "i32.atomic.load"}]}
+    for line in ["native    1 of 3 functions; these are interpreted:", '  func    1 "waits" because of i32.atomic.load',
+                 '  func    2 "loads" because of i32.atomic.load']:
+        assert line in text.splitlines()
+    text = run("inspect", assemble(tmp_path, FULL)).stdout
+    assert "native    2 of 2 functions" in text.splitlines()
+
+
+def test_the_text_lists_so_many_of_them_and_counts_the_rest(tmp_path):
+    if platform.machine() != "x86_64":
+        pytest.skip("there is a compiler for x86-64 only")
+    path = assemble(tmp_path, "(module (memory 1 1 shared) %s)" % (
+        "(func (result i32) (i32.atomic.load (i32.const 0)))" * 30), "module.wasm", "--enable-threads")
+    text = run("inspect", path).stdout
+    assert text.count(' "" because of i32.atomic.load') == 20 and "  and 10 more, which --json lists" in text
+    assert len(inspect(path)["native"]["declined"]) == 30

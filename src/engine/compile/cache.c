@@ -21,7 +21,7 @@
 #include "cache.h"
 #include "engine_build.h"
 
-enum { FORMAT = 1, FUNC_BYTES = 12, LEB_MAX = 5, NAME_BYTES = 64 + sizeof ".code" };
+enum { FORMAT = 1, FUNC_BYTES = 12, LEB_MAX = 5 };
 
 static const char magic[8] = {'w', 'a', 's', 'm', 'c', 'o', 'd', 'e'};
 
@@ -58,17 +58,24 @@ void cache_key(const wasm_module *module, const target *here, bool guarded, dige
     digest_end(&s, out);
 }
 
-static void file_name(const digest *key, char name[NAME_BYTES])
+static void file_name(const digest *key, char name[CACHE_NAME_BYTES])
 {
     const uint8_t *bytes = (const uint8_t *)key->words;
+    char *at = name + CACHE_BUILD + 1;
 
+    memcpy(name, ENGINE_BUILD, CACHE_BUILD);
+    name[CACHE_BUILD] = '-';
     for (size_t i = 0; i < sizeof key->words; i++)
-        snprintf(name + 2 * i, 3, "%02x", bytes[i]);
-    memcpy(name + 64, ".code", sizeof ".code");
+        snprintf(at + 2 * i, 3, "%02x", bytes[i]);
+    memcpy(at + 64, ".code", sizeof ".code");
 }
 
-__attribute__((format(printf, 3, 4))) static void note(const wasm_compile_options *options,
-                                                       bool bad, const char *format, ...)
+bool cache_name_is_ours(const char *name)
+{
+    return strncmp(name, ENGINE_BUILD, CACHE_BUILD) == 0 && name[CACHE_BUILD] == '-';
+}
+
+void cache_note(const wasm_compile_options *options, bool bad, const char *format, ...)
 {
     char line[512];
     va_list values;
@@ -202,7 +209,7 @@ static const char *complaint(const struct stat *info, const wasm_compile_options
     return NULL;
 }
 
-static int open_directory(const wasm_compile_options *options)
+int cache_open(const wasm_compile_options *options)
 {
     int fd = open(options->cache, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const char *why = NULL;
@@ -214,7 +221,7 @@ static int open_directory(const wasm_compile_options *options)
         why = complaint(&info, options);
     if (!why)
         return fd;
-    note(options, true, "%s is not used: %s", options->cache, why);
+    cache_note(options, true, "%s is not used: %s", options->cache, why);
     if (fd >= 0)
         close(fd);
     return -1;
@@ -239,7 +246,7 @@ static int open_file(int directory, const char *name, const wasm_compile_options
         *length = (size_t)info.st_size;
         return fd;
     }
-    note(options, true, "%s/%s is not used: %s", options->cache, name, why);
+    cache_note(options, true, "%s/%s is not used: %s", options->cache, name, why);
     if (fd >= 0)
         close(fd);
     return -1;
@@ -324,10 +331,10 @@ static native_module *load(int fd, size_t length, const wasm_module *module, con
 native_module *cache_load(const wasm_module *module, const wasm_compile_options *options,
                           const digest *key, bool guarded)
 {
-    int directory = open_directory(options), fd;
+    int directory = cache_open(options), fd;
     native_module *out = NULL;
     const char *why = NULL;
-    char name[NAME_BYTES];
+    char name[CACHE_NAME_BYTES];
     size_t length = 0;
 
     if (directory < 0)
@@ -336,10 +343,13 @@ native_module *cache_load(const wasm_module *module, const wasm_compile_options 
     fd = open_file(directory, name, options, &length);
     if (fd >= 0) {
         out = load(fd, length, module, key, guarded, &why);
-        if (out)
-            note(options, false, "%s/%s is used", options->cache, name);
-        else
-            note(options, true, "%s/%s is not used: %s", options->cache, name, why);
+        if (out) {
+            /* For cache_prune(). Who may not say so has the system's own idea of it. */
+            (void)futimens(
+                fd, (const struct timespec[2]){{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_OMIT}});
+            cache_note(options, false, "%s/%s is used", options->cache, name);
+        } else
+            cache_note(options, true, "%s/%s is not used: %s", options->cache, name, why);
         close(fd);
     }
     close(directory);
@@ -395,7 +405,7 @@ static uint8_t *compose(const native_module *native, const uint8_t *image, uint3
 
 static int write_file(int directory, const char *name, const uint8_t *bytes, size_t length)
 {
-    char temporary[NAME_BYTES + 40];
+    char temporary[CACHE_NAME_BYTES + 40];
     int fd, error = 0;
 
     snprintf(temporary, sizeof temporary, "%s.%ld.%p.new", name, (long)getpid(),
@@ -429,8 +439,8 @@ static int write_file(int directory, const char *name, const uint8_t *bytes, siz
 bool cache_store(const native_module *native, const uint8_t *image, uint32_t length,
                  const wasm_compile_options *options, const digest *key)
 {
-    int directory = open_directory(options), error = ENOMEM;
-    char name[NAME_BYTES];
+    int directory = cache_open(options), error = ENOMEM;
+    char name[CACHE_NAME_BYTES];
     size_t bytes_length = 0;
     uint8_t *bytes;
 
@@ -441,9 +451,27 @@ bool cache_store(const native_module *native, const uint8_t *image, uint32_t len
     if (bytes)
         error = write_file(directory, name, bytes, bytes_length);
     free(bytes);
+    if (error == 0)
+        cache_prune(directory, name, options);
     close(directory);
     /* That the server may only read it is a choice of the administrator's. */
-    note(options, error != 0 && error != EACCES && error != EROFS, "%s/%s %s%s", options->cache,
-         name, error == 0 ? "is kept" : "is not kept: ", error == 0 ? "" : strerror(error));
+    cache_note(options, error != 0 && error != EACCES && error != EROFS, "%s/%s %s%s",
+               options->cache, name,
+               error == 0 ? "is kept" : "is not kept: ", error == 0 ? "" : strerror(error));
     return error == 0;
+}
+
+bool cache_hand_over(const native_module *native, const uint8_t *image, uint32_t length,
+                     const wasm_compile_options *options, const digest *key)
+{
+    char name[CACHE_NAME_BYTES];
+    size_t bytes_length = 0;
+    uint8_t *bytes = compose(native, image, length, key, &bytes_length);
+
+    if (!bytes)
+        return false;
+    file_name(key, name);
+    options->file(options->file_baton, name, bytes, bytes_length);
+    free(bytes);
+    return true;
 }

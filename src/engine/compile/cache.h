@@ -15,6 +15,9 @@
 #include "digest.h"
 #include "native_impl.h"
 
+/* A name: so many digits of the engine's build, a dash, those of the key, an ending. */
+enum { CACHE_BUILD = 12, CACHE_NAME_BYTES = CACHE_BUILD + 1 + 64 + sizeof ".code" };
+
 /* Where the tables of a file are; pointers into its bytes. */
 typedef struct cache_view {
     const uint8_t *entries, *wrappers, *funcs, *sites; /* of 4, 4, 12 and 1 bytes */
@@ -38,5 +41,28 @@ native_module *cache_load(const wasm_module *module, const wasm_compile_options 
 /* Writes a file with the tables of `native`, whose code is `image`. False: noted. */
 bool cache_store(const native_module *native, const uint8_t *image, uint32_t length,
                  const wasm_compile_options *options, const digest *key);
+
+/* The same to options->file. False: out of memory. */
+bool cache_hand_over(const native_module *native, const uint8_t *image, uint32_t length,
+                     const wasm_compile_options *options, const digest *key);
+
+/* ---- for cache_keep.c ------------------------------------------------------------------------ */
+
+/* The directory, if it may be used; -1: not, which has been noted. The caller closes it. */
+int cache_open(const wasm_compile_options *options);
+void cache_note(const wasm_compile_options *options, bool bad, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+bool cache_name_is_ours(const char *name);
+
+/* ---- cache_keep.c ---------------------------------------------------------------------------- */
+
+/* Waits until nobody else compiles for the key; *waited: that somebody did, so that there may be a
+ * file by now. The answer is for cache_unlock(); -1: it could not be had, or `stop` (may be NULL),
+ * which is asked while waiting, said so. */
+int cache_lock(const wasm_compile_options *options, const digest *key, bool (*stop)(void *baton),
+               void *stop_baton, bool *waited);
+void cache_unlock(int lock);
+/* Makes room, and removes what is of other engines; `newest` stays. */
+void cache_prune(int directory, const char *newest, const wasm_compile_options *options);
 
 #endif

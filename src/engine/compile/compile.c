@@ -17,6 +17,7 @@
  *          index, and the status of the first that failed.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -247,10 +248,15 @@ static uint32_t workers_wanted(const job *j)
 static wasm_status run_workers(job *j)
 {
     uint32_t started = 1;
+    sigset_t all, before;
 
+    /* Whose process this is handles signals; the workers take none. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     for (; started < j->worker_count; started++)
         if (pthread_create(&j->workers[started].thread, NULL, work, &j->workers[started]) != 0)
             break; /* fewer do it as well */
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     work(&j->workers[0]);
     for (uint32_t i = 1; i < started; i++)
         pthread_join(j->workers[i].thread, NULL);
@@ -509,6 +515,8 @@ static wasm_status map(job *j, wasm_report *report)
 
     if (o->dump)
         native_dump_code(j->out, j->image, j->image_length, o);
+    if (o->file && !cache_hand_over(j->out, j->image, j->image_length, o, &j->key))
+        return WASM_E_NO_MEMORY;
     if (o->cache && !(o->without & 1u << CODE_WAY_FILE) &&
         cache_store(j->out, j->image, j->image_length, o, &j->key)) {
         native_module *kept = cache_load(j->module, o, &j->key, j->build.guarded);
@@ -522,6 +530,12 @@ static wasm_status map(job *j, wasm_report *report)
     TRY(code_map(j->image, j->image_length, o->directory, o->without, &j->out->code, report));
     j->out->range = native_register(j->out);
     return j->out->range ? WASM_OK : WASM_E_NO_MEMORY;
+}
+
+/* Whoever wants to see what compiling does wants it done. */
+static bool reads_cache(const wasm_compile_options *o)
+{
+    return o->cache && !o->dump && !o->file && !o->declined && !(o->without & 1u << CODE_WAY_FILE);
 }
 
 static wasm_status run(job *j, wasm_report *report)
@@ -550,11 +564,45 @@ static uint64_t nanoseconds(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static const char *why_declined(const piece *p)
+{
+    return p->at < OP_COUNT ? isa_text((isa_op)p->at) : "its size or its locals";
+}
+
+static void tell_declined(const job *j)
+{
+    const wasm_compile_options *o = j->options;
+
+    for (uint32_t i = j->module->func_import_count; o->declined && i < j->module->func_count; i++)
+        if (!j->funcs[i].there)
+            o->declined(o->declined_baton, i, why_declined(&j->funcs[i]));
+}
+
+/* With a cache, one compiles and the others wait for what he keeps. */
+static wasm_status run_in_turn(job *j, wasm_report *report)
+{
+    const wasm_compile_options *o = j->options;
+    bool (*stop)(void *baton) = o->stop ? o->stop : j->module->stop;
+    bool waited = false;
+    wasm_status status;
+    int lock = -1;
+
+    if (reads_cache(o)) {
+        lock =
+            cache_lock(o, &j->key, stop, o->stop ? o->stop_baton : j->module->stop_baton, &waited);
+        if (waited)
+            j->out = cache_load(j->module, o, &j->key, j->build.guarded);
+    }
+    status = j->out ? WASM_OK : run(j, report);
+    cache_unlock(lock);
+    return status;
+}
+
 static void trace(const job *j, uint64_t time)
 {
     const wasm_module *module = j->module;
 
-    if (!(module->trace & WASM_TRACE_PREPARE))
+    if (!(module->trace & WASM_TRACE_PREPARE) || !j->funcs)
         return;
     for (uint32_t i = module->func_import_count; i < module->func_count; i++) {
         if (!j->funcs[i].there)
@@ -598,9 +646,9 @@ wasm_status compile_module(const wasm_module *module, const wasm_compile_options
         return report_fail(report, WASM_E_NO_COMPILER, WASM_NO_OFFSET, WASM_NO_FUNC, NULL);
     j.build =
         (build_options){.guarded = wants_guard(module, j.options, j.target), .target = j.target};
-    if (j.options->cache) {
+    if (j.options->cache || j.options->file) {
         cache_key(module, j.target, j.build.guarded, &j.key);
-        if (!(j.options->without & 1u << CODE_WAY_FILE) && !j.options->dump)
+        if (reads_cache(j.options))
             j.out = cache_load(module, j.options, &j.key, j.build.guarded);
         if (j.out) {
             if (j.options->perf_map)
@@ -612,10 +660,12 @@ wasm_status compile_module(const wasm_module *module, const wasm_compile_options
     if (j.options->cached_only)
         return report_fail(report, WASM_E_NO_EXECUTABLE, WASM_NO_OFFSET, WASM_NO_FUNC,
                            "the code cache does not have it");
-    status = run(&j, report);
+    status = run_in_turn(&j, report);
     if (status == WASM_OK) {
         if (j.options->perf_map)
             native_perf_map(j.out);
+        if (j.funcs)
+            tell_declined(&j);
         trace(&j, nanoseconds() - start);
         *out = &j.out->head;
     } else {
