@@ -6,14 +6,15 @@
  *   interpreter  none.
  *   compiler     each when it is loaded (plugin_module.c), or the configuration is refused.
  *   auto         none waits for it. In a child with threads one thread of low priority compiles
- *                module after module while the interpreter answers; instances that are made from
- *                then on use the code. Under prefork a thread would be wrong (see plugin_watch.c),
- *                and hundreds of children would each do the work: there the parent compiles what
- *                the configuration names, once, before the children are forked, and modules that
- *                come later are compiled only as far as the code cache has them.
+ *                module after module while the interpreter answers, each with the help of others
+ *                that it starts, as low; instances that are made from then on use the code. Under
+ * prefork a thread would be wrong (see plugin_watch.c), and hundreds of children would each do the
+ * work: there the parent compiles what the configuration names, once, before the children are
+ * forked, and modules that come later are compiled only as far as the code cache has them.
  *
  * With WasmServeCodeCache the parent takes from there what it has, in every MPM, so that children
- * inherit the mapping.
+ * inherit the mapping. What it does not have is compiled by one child, for which the others wait:
+ * their interpreters go on meanwhile (cache_keep.c in the engine).
  *
  * Guard pages need a handler of SIGSEGV, in each child; it is installed when a child begins,
  * behind what other modules have installed before, and hands on what is none of ours. With
@@ -45,6 +46,9 @@
 
 /* A child's other threads answer requests meanwhile. */
 #define NICENESS 10
+
+/* The functions of a module are compiled by as many threads as there are processors, to this. */
+enum { THREADS_MAX = 8 };
 
 static struct native {
     pthread_t thread;
@@ -84,10 +88,17 @@ static void note(void *baton, bool bad, const char *line)
     }
 }
 
+static uint32_t threads(void)
+{
+    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return processors < 1 ? 1 : processors > THREADS_MAX ? THREADS_MAX : (uint32_t)processors;
+}
+
 wasm_compile_options plugin_native_options(void)
 {
     server_rec *s = ap_server_conf != NULL ? ap_server_conf : native.server;
-    wasm_compile_options options = {.threads = 1, .perf_map = getenv(PERF_MAP) != NULL};
+    wasm_compile_options options = {.threads = threads(), .perf_map = getenv(PERF_MAP) != NULL};
 
     if (s != NULL) {
         (void)is_wanted(s, &options.explicit_checks);

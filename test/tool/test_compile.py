@@ -171,6 +171,16 @@ def test_dump_shows_forms_and_code_and_who_stays_behind(module, tmp_path):
     assert "function 0 is not compiled (i32.atomic.load)" in done.stderr and "compiled 0 of 1" in done.stderr
 
 
+@pytest.mark.parametrize("rounds", [2000, 5000, 8000])
+def test_what_is_compiled_does_not_depend_on_the_number_of_threads(tmp_path, rounds):
+    """A share of the memory is too small for the large one of these functions, all of it is not."""
+    body = "(local.set 0 (i32.mul (i32.add (local.get 0) (i32.const 12345)) (i32.const 77)))" * rounds
+    large = assemble(tmp_path, "(module (func (param i32) %s) %s)" % (body, "(func nop)" * 200))
+    together, alone = tool("compile", str(large)), tool("compile", "--dump", str(large))  # --dump: one after the other
+    assert together.stdout == alone.stdout.splitlines(True)[-1]
+    assert "compiled 201 of 201 functions" in alone.stderr
+
+
 def test_dump_takes_nothing_from_the_cache_and_fills_it(cache, module):
     for _ in range(2):
         done = tool("compile", "--dump", "--cache", str(cache), str(module))

@@ -56,11 +56,11 @@ bool cache_name_is_ours(const char *name);
 
 /* ---- cache_keep.c ---------------------------------------------------------------------------- */
 
-/* Waits until nobody else compiles for the key; *waited: that somebody did, so that there may be a
- * file by now. The answer is for cache_unlock(); -1: it could not be had, or `stop` (may be NULL),
- * which is asked while waiting, said so. */
+/* Waits until nobody else compiles for the key. Who was to be waited for may have kept it: look
+ * again. The answer is for cache_unlock(); -1: it could not be had, or `stop` (may be NULL), which
+ * is asked while waiting, said so. */
 int cache_lock(const wasm_compile_options *options, const digest *key, bool (*stop)(void *baton),
-               void *stop_baton, bool *waited);
+               void *stop_baton);
 void cache_unlock(int lock);
 /* Makes room, and removes what is of other engines; `newest` stays. */
 void cache_prune(int directory, const char *newest, const wasm_compile_options *options);

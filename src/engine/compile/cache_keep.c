@@ -59,7 +59,7 @@ static int open_lock(const wasm_compile_options *options)
 }
 
 int cache_lock(const wasm_compile_options *options, const digest *key, bool (*stop)(void *baton),
-               void *stop_baton, bool *waited)
+               void *stop_baton)
 {
     const struct timespec pause = {.tv_nsec = TRY_EVERY * 1000000L};
     struct flock lock = {.l_type = F_WRLCK,
@@ -68,7 +68,6 @@ int cache_lock(const wasm_compile_options *options, const digest *key, bool (*st
                          .l_len = 1};
     int fd = open_lock(options);
 
-    *waited = false;
     for (unsigned left = WAIT_MAX / TRY_EVERY; fd >= 0; left--) {
         if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
             return fd;
@@ -76,7 +75,6 @@ int cache_lock(const wasm_compile_options *options, const digest *key, bool (*st
             close(fd);
             fd = -1;
         } else {
-            *waited = true;
             nanosleep(&pause, NULL);
         }
     }

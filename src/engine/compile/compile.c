@@ -36,6 +36,7 @@ enum { WORKERS_MAX = 64 };
 typedef struct piece {
     uint8_t worker;
     bool there;  /* else: declined */
+    bool narrow; /* declined for want of memory that one worker may take */
     uint16_t at; /* where it was declined: an isa_op */
     uint32_t begin, end;
     uint32_t reloc, reloc_end;
@@ -162,7 +163,7 @@ static wasm_status compile_piece(worker *w, kind what, uint32_t index, piece *ou
     if (status == WASM_E_QUOTA && what == KIND_FUNC) {
         report_clear(&w->report);
         status = WASM_OK;
-        declined = true;
+        declined = out->narrow = true;
     }
     if (status != WASM_OK || declined) {
         out->at = (uint16_t)(what == KIND_FUNC ? builder_at(w->builder) : OP_COUNT);
@@ -261,6 +262,24 @@ static wasm_status run_workers(job *j)
     for (uint32_t i = 1; i < started; i++)
         pthread_join(j->workers[i].thread, NULL);
     return (wasm_status)atomic_load(&j->status);
+}
+
+/* What the workers have left goes to the first one, for functions that found their share too small:
+ * how many workers there are makes no difference for what is compiled. */
+static wasm_status run_narrow(job *j)
+{
+    quota *all = &j->workers[0].view.quota;
+
+    for (uint32_t i = 1; i < j->worker_count; i++) {
+        quota *q = &j->workers[i].view.quota;
+
+        all->limit += q->limit - q->used;
+        q->limit = q->used;
+    }
+    for (uint32_t i = 0; j->worker_count > 1 && i < j->module->func_count; i++)
+        if (j->funcs[i].narrow)
+            TRY(compile_piece(&j->workers[0], KIND_FUNC, i, &j->funcs[i]));
+    return WASM_OK;
 }
 
 /* ---- thunks ---------------------------------------------------------------------------------- */
@@ -477,6 +496,8 @@ static wasm_status begin(job *j)
 
     j->own_count = module->func_count - module->func_import_count;
     j->worker_count = workers_wanted(j);
+    if (left / 2 < WORKERS_MAX) /* a share of 0 would be no bound */
+        return WASM_E_QUOTA;
     /* Half for what is put together, the other for the workers. */
     quota_init(&j->quota, left / 2);
     j->funcs = zeroed(&j->quota, module->func_count + 1u, sizeof *j->funcs);
@@ -550,6 +571,7 @@ static wasm_status run(job *j, wasm_report *report)
             break;
         }
     TRY(status);
+    TRY(run_narrow(j));
     TRY(compile_thunks(j));
     TRY(out_new(j));
     TRY(link_image(j));
@@ -578,21 +600,33 @@ static void tell_declined(const job *j)
             o->declined(o->declined_baton, i, why_declined(&j->funcs[i]));
 }
 
-/* With a cache, one compiles and the others wait for what he keeps. */
+/* What is wrong with a file was said when it was looked for first. */
+static void note_good(void *baton, bool bad, const char *line)
+{
+    const wasm_compile_options *o = baton;
+
+    if (!bad)
+        o->note(o->note_baton, false, line);
+}
+
+/* With a cache one compiles, and the others wait for what he keeps. It may be there by now also
+ * where nobody had to wait. */
 static wasm_status run_in_turn(job *j, wasm_report *report)
 {
     const wasm_compile_options *o = j->options;
-    bool (*stop)(void *baton) = o->stop ? o->stop : j->module->stop;
-    bool waited = false;
+    wasm_compile_options again = *o;
     wasm_status status;
-    int lock = -1;
+    int lock;
 
-    if (reads_cache(o)) {
-        lock =
-            cache_lock(o, &j->key, stop, o->stop ? o->stop_baton : j->module->stop_baton, &waited);
-        if (waited)
-            j->out = cache_load(j->module, o, &j->key, j->build.guarded);
+    if (!reads_cache(o))
+        return run(j, report);
+    if (o->note) {
+        again.note = note_good;
+        again.note_baton = (void *)o;
     }
+    lock = cache_lock(o, &j->key, o->stop ? o->stop : j->module->stop,
+                      o->stop ? o->stop_baton : j->module->stop_baton);
+    j->out = cache_load(j->module, &again, &j->key, j->build.guarded);
     status = j->out ? WASM_OK : run(j, report);
     cache_unlock(lock);
     return status;
