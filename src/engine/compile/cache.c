@@ -4,8 +4,11 @@
  * How:     header │ entries │ wrappers │ functions │ sites │ 0… │ code, from a page on
  *
  *          Numbers are 32 bits as the machine has them: no other reads them. The check covers all
- *          that is behind it. A file is mapped to be read, judged, and only then its code to be
- *          executed: through the same descriptor, so that it is the same file.
+ *          that is behind it: it is the digest of the digests of the tables and of each piece of
+ *          the code, so that a file is judged with little memory. A file is read, and not mapped,
+ *          until it has been judged: one that somebody cuts short meanwhile gives an error and no
+ *          SIGBUS. Then its code is mapped to be executed, through the same descriptor, so that it
+ *          is the same file, which must not have changed.
  * Memory:  see cache.h. Threads: any.
  */
 #include <errno.h>
@@ -21,7 +24,8 @@
 #include "cache.h"
 #include "engine_build.h"
 
-enum { FORMAT = 1, FUNC_BYTES = 12, LEB_MAX = 5 };
+enum { FORMAT = 2, FUNC_BYTES = 12, LEB_MAX = 5 };
+enum { PIECE = 256 * 1024 }; /* of code, that a digest is made of */
 
 static const char magic[8] = {'w', 'a', 's', 'm', 'c', 'o', 'd', 'e'};
 
@@ -33,6 +37,7 @@ typedef struct header {
     uint32_t entry_count, wrapper_count, func_count, site_bytes, own_code;
     uint32_t code_at, code_length, page;
     uint32_t stubs[STUB_COUNT];
+    uint32_t used[2]; /* the features that the module needs, the lower half first */
 } header;
 
 enum { CHECKED = offsetof(header, key) };
@@ -44,9 +49,7 @@ void cache_key(const wasm_module *module, const target *here, bool guarded, dige
     digest_state s;
     digest bytes;
 
-    digest_begin(&s);
-    digest_add(&s, module->bytes, module->length);
-    digest_end(&s, &bytes);
+    digest_of_bytes(module->bytes, module->length, &bytes);
     digest_begin(&s);
     digest_add(&s, magic, sizeof magic);
     digest_add_u32(&s, FORMAT);
@@ -54,6 +57,8 @@ void cache_key(const wasm_module *module, const target *here, bool guarded, dige
     digest_add(&s, here->name, strlen(here->name) + 1);
     digest_add_u32(&s, here->features());
     digest_add_u32(&s, guarded);
+    digest_add_u32(&s, (uint32_t)module->enabled);
+    digest_add_u32(&s, (uint32_t)(module->enabled >> 32));
     digest_add(&s, &bytes, sizeof bytes);
     digest_end(&s, out);
 }
@@ -159,42 +164,126 @@ static uint64_t tables_end(const header *h)
            FUNC_BYTES * ((uint64_t)h->func_count + 1) + h->site_bytes;
 }
 
-const char *cache_read(const uint8_t *bytes, size_t length, const digest *key, cache_view *out)
+/* NULL, or what is wrong with the header of a file of `length` bytes. */
+static const char *judge_header(const header *h, uint64_t length, const digest *key)
 {
+    if (memcmp(h->magic, magic, sizeof magic) != 0 || h->format != FORMAT ||
+        h->header_bytes != sizeof *h)
+        return "it is not a file of this engine's";
+    if (!digest_equal(&h->key, key))
+        return "it is for another module, engine or processor";
+    if (h->code_length == 0 || h->code_length > INT32_MAX ||
+        (uint64_t)h->code_at + h->code_length != length || tables_end(h) > h->code_at ||
+        h->page == 0 || h->code_at % h->page != 0)
+        return "it has parts that do not fit";
+    return NULL;
+}
+
+/* Bytes from `at` on, which the file had when its length was looked up. NULL, or why not. */
+static const char *fetch(const cache_source *from, uint64_t at, uint8_t *to, size_t count)
+{
+    if (from->bytes) {
+        memcpy(to, from->bytes + at, count);
+        return NULL;
+    }
+    while (count > 0) {
+        ssize_t got = pread(from->fd, to, count, (off_t)at);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got < 0 ? strerror(errno) : "it is cut short";
+        to += got;
+        at += (uint64_t)got;
+        count -= (size_t)got;
+    }
+    return NULL;
+}
+
+static void add_piece(digest_state *s, const uint8_t *bytes, size_t count)
+{
+    digest piece;
+
+    digest_of_bytes(bytes, count, &piece);
+    digest_add(s, &piece, sizeof piece);
+}
+
+/* The check of a file whose first bytes, up to the code, are in `tables`. */
+static const char *check_of(const cache_source *from, const uint8_t *tables, const header *h,
+                            digest *out)
+{
+    const uint64_t end = (uint64_t)h->code_at + h->code_length;
+    uint8_t *piece = malloc(PIECE);
+    const char *why = piece ? NULL : "out of memory";
     digest_state s;
+
+    digest_begin(&s);
+    add_piece(&s, tables + CHECKED, h->code_at - CHECKED);
+    for (uint64_t at = h->code_at; at < end && !why; at += PIECE) {
+        const size_t count = end - at < PIECE ? (size_t)(end - at) : PIECE;
+
+        why = fetch(from, at, piece, count);
+        if (!why)
+            add_piece(&s, piece, count);
+    }
+    digest_end(&s, out);
+    free(piece);
+    return why;
+}
+
+static const char *judge_tables(const header *h, cache_view *out)
+{
+    *out = (cache_view){.tables = out->tables,
+                        .entry_count = h->entry_count,
+                        .wrapper_count = h->wrapper_count,
+                        .func_count = h->func_count,
+                        .site_bytes = h->site_bytes,
+                        .own_code = h->own_code,
+                        .code_at = h->code_at,
+                        .code_length = h->code_length,
+                        .used = h->used[0] | (wasm_features)h->used[1] << 32};
+    memcpy(out->stubs, h->stubs, sizeof out->stubs);
+    out->entries = out->tables + sizeof *h;
+    out->wrappers = out->entries + 4 * (size_t)h->entry_count;
+    out->funcs = out->wrappers + 4 * (size_t)h->wrapper_count;
+    out->sites = out->funcs + FUNC_BYTES * ((size_t)h->func_count + 1);
+    return tables_are_sound(out) ? NULL : "its tables make no sense";
+}
+
+const char *cache_read(const cache_source *from, const digest *key, cache_view *out)
+{
+    const char *why;
     digest check;
     header h;
 
-    if (length < sizeof h)
+    *out = (cache_view){0};
+    if (from->length < sizeof h)
         return "it is cut short";
-    memcpy(&h, bytes, sizeof h);
-    if (memcmp(h.magic, magic, sizeof magic) != 0 || h.format != FORMAT ||
-        h.header_bytes != sizeof h)
-        return "it is not a file of this engine's";
-    if (!digest_equal(&h.key, key))
-        return "it is for another module, engine or processor";
-    digest_begin(&s);
-    digest_add(&s, bytes + CHECKED, length - CHECKED);
-    digest_end(&s, &check);
-    if (!digest_equal(&check, &h.check))
-        return "it is damaged";
-    if (h.code_length == 0 || h.code_length > INT32_MAX ||
-        (uint64_t)h.code_at + h.code_length != length || tables_end(&h) > h.code_at ||
-        h.page == 0 || h.code_at % h.page != 0)
-        return "its parts do not fit";
-    *out = (cache_view){.entry_count = h.entry_count,
-                        .wrapper_count = h.wrapper_count,
-                        .func_count = h.func_count,
-                        .site_bytes = h.site_bytes,
-                        .own_code = h.own_code,
-                        .code_at = h.code_at,
-                        .code_length = h.code_length};
-    memcpy(out->stubs, h.stubs, sizeof out->stubs);
-    out->entries = bytes + sizeof h;
-    out->wrappers = out->entries + 4 * (size_t)h.entry_count;
-    out->funcs = out->wrappers + 4 * (size_t)h.wrapper_count;
-    out->sites = out->funcs + FUNC_BYTES * ((size_t)h.func_count + 1);
-    return tables_are_sound(out) ? NULL : "its tables make no sense";
+    why = fetch(from, 0, (uint8_t *)&h, sizeof h);
+    if (!why)
+        why = judge_header(&h, from->length, key);
+    if (why)
+        return why;
+    out->tables = malloc(h.code_at);
+    if (!out->tables)
+        return "out of memory";
+    memcpy(out->tables, &h, sizeof h); /* what was judged */
+    why = fetch(from, sizeof h, out->tables + sizeof h, h.code_at - sizeof h);
+    if (!why)
+        why = check_of(from, out->tables, &h, &check);
+    if (!why && !digest_equal(&check, &h.check))
+        why = "it is damaged";
+    if (!why)
+        why = judge_tables(&h, out);
+    if (why)
+        cache_view_release(out);
+    return why;
+}
+
+void cache_view_release(cache_view *view)
+{
+    free(view->tables);
+    *view = (cache_view){0};
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -228,24 +317,21 @@ int cache_open(const wasm_compile_options *options)
 }
 
 static int open_file(int directory, const char *name, const wasm_compile_options *options,
-                     size_t *length)
+                     struct stat *info)
 {
     int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     const char *why;
-    struct stat info = {0};
 
     if (fd < 0 && errno == ENOENT)
         return -1;
-    if (fd < 0 || fstat(fd, &info) != 0)
+    if (fd < 0 || fstat(fd, info) != 0)
         why = strerror(errno);
-    else if (!S_ISREG(info.st_mode) || info.st_size <= 0 || (uint64_t)info.st_size > UINT32_MAX)
+    else if (!S_ISREG(info->st_mode) || info->st_size <= 0 || (uint64_t)info->st_size > UINT32_MAX)
         why = "it is not a file with code";
     else
-        why = complaint(&info, options);
-    if (!why) {
-        *length = (size_t)info.st_size;
+        why = complaint(info, options);
+    if (!why)
         return fd;
-    }
     cache_note(options, true, "%s/%s is not used: %s", options->cache, name, why);
     if (fd >= 0)
         close(fd);
@@ -279,6 +365,7 @@ static native_module *make(const wasm_module *module, const cache_view *v, bool 
     out->func_count = v->func_count;
     out->site_bytes = v->site_bytes;
     out->own_code = v->own_code;
+    out->used = v->used;
     memcpy(out->stubs, v->stubs, sizeof out->stubs);
     out->entries = copy(&out->quota, v->entries, 4 * (size_t)v->entry_count);
     out->wrappers = copy(&out->quota, v->wrappers, 4 * (size_t)v->wrapper_count);
@@ -292,33 +379,40 @@ static native_module *make(const wasm_module *module, const cache_view *v, bool 
     return out;
 }
 
-static native_module *load(int fd, size_t length, const wasm_module *module, const digest *key,
-                           bool guarded, const char **why)
+/* Whether the file is as it was when it was opened, and nobody has become able to write it. */
+static bool has_changed(int fd, const struct stat *before)
 {
-    void *bytes = mmap(NULL, length, PROT_READ, MAP_PRIVATE, fd, 0);
+    struct stat now;
+
+    return fstat(fd, &now) != 0 || now.st_size != before->st_size || now.st_uid != before->st_uid ||
+           now.st_mode != before->st_mode || now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
+           now.st_mtim.tv_nsec != before->st_mtim.tv_nsec;
+}
+
+static native_module *load(int fd, const struct stat *info, const wasm_module *module,
+                           const digest *key, bool guarded, const char **why)
+{
+    const cache_source from = {.fd = fd, .length = (size_t)info->st_size};
     native_module *out = NULL;
     cache_view view;
     int error;
 
-    if (bytes == MAP_FAILED) {
-        *why = strerror(errno);
+    *why = cache_read(&from, key, &view);
+    if (*why)
         return NULL;
-    }
-    *why = cache_read(bytes, length, key, &view);
-    if (!*why &&
-        (view.entry_count != module->func_count || view.wrapper_count != module->type_count ||
-         view.code_at % (uint32_t)sysconf(_SC_PAGESIZE) != 0))
+    if (view.entry_count != module->func_count || view.wrapper_count != module->type_count ||
+        view.code_at % (uint32_t)sysconf(_SC_PAGESIZE) != 0)
         *why = "it does not fit the module";
-    if (!*why) {
-        out = make(module, &view, guarded);
-        *why = out ? NULL : "out of memory";
-    }
-    munmap(bytes, length);
+    else if (!(out = make(module, &view, guarded)))
+        *why = "out of memory";
+    error = out ? code_map_file(fd, view.code_at, view.code_length, &out->code) : 0;
+    cache_view_release(&view);
     if (!out)
         return NULL;
-    error = code_map_file(fd, view.code_at, view.code_length, &out->code);
     if (error != 0)
         *why = strerror(error);
+    else if (has_changed(fd, info))
+        *why = "it was changed while it was read";
     else if (!(out->range = native_register(out)))
         *why = "out of memory";
     if (*why) {
@@ -335,14 +429,14 @@ native_module *cache_load(const wasm_module *module, const wasm_compile_options 
     native_module *out = NULL;
     const char *why = NULL;
     char name[CACHE_NAME_BYTES];
-    size_t length = 0;
+    struct stat info;
 
     if (directory < 0)
         return NULL;
     file_name(key, name);
-    fd = open_file(directory, name, options, &length);
+    fd = open_file(directory, name, options, &info);
     if (fd >= 0) {
-        out = load(fd, length, module, key, guarded, &why);
+        out = load(fd, &info, module, key, guarded, &why);
         if (out) {
             /* For cache_prune(). Who may not say so has the system's own idea of it. */
             (void)futimens(
@@ -358,6 +452,14 @@ native_module *cache_load(const wasm_module *module, const wasm_compile_options 
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+/* Puts the check of a file in memory into its header. */
+static bool check_bytes(const uint8_t *bytes, size_t length, header *h)
+{
+    const cache_source from = {.bytes = bytes, .length = length};
+
+    return check_of(&from, bytes, h, &h->check) == NULL;
+}
+
 /* The file in memory; NULL: out of memory. */
 static uint8_t *compose(const native_module *native, const uint8_t *image, uint32_t length,
                         const digest *key, size_t *out_length)
@@ -372,9 +474,9 @@ static uint8_t *compose(const native_module *native, const uint8_t *image, uint3
                 .site_bytes = native->site_bytes,
                 .own_code = native->own_code,
                 .code_length = length,
-                .page = page};
+                .page = page,
+                .used = {(uint32_t)native->used, (uint32_t)(native->used >> 32)}};
     const uint64_t code_at = (tables_end(&h) + page - 1) / page * page;
-    digest_state s;
     uint8_t *bytes, *at;
 
     if (code_at + length > UINT32_MAX || !(bytes = calloc(1, (size_t)code_at + length)))
@@ -396,9 +498,10 @@ static uint8_t *compose(const native_module *native, const uint8_t *image, uint3
     memcpy(bytes + code_at, image, length);
     memcpy(bytes, &h, sizeof h);
     *out_length = (size_t)code_at + length;
-    digest_begin(&s);
-    digest_add(&s, bytes + CHECKED, *out_length - CHECKED);
-    digest_end(&s, &h.check);
+    if (!check_bytes(bytes, *out_length, &h)) {
+        free(bytes);
+        return NULL;
+    }
     memcpy(bytes, &h, sizeof h);
     return bytes;
 }

@@ -18,20 +18,31 @@
 /* A name: so many digits of the engine's build, a dash, those of the key, an ending. */
 enum { CACHE_BUILD = 12, CACHE_NAME_BYTES = CACHE_BUILD + 1 + 64 + sizeof ".code" };
 
-/* Where the tables of a file are; pointers into its bytes. */
+/* What a file is read from: its descriptor, or its bytes where there are some. */
+typedef struct cache_source {
+    int fd;
+    const uint8_t *bytes;
+    size_t length; /* of the file */
+} cache_source;
+
+/* Where the tables of a file are; pointers into `tables`. */
 typedef struct cache_view {
+    uint8_t *tables; /* the file up to its code, a copy that cache_view_release() frees */
     const uint8_t *entries, *wrappers, *funcs, *sites; /* of 4, 4, 12 and 1 bytes */
     uint32_t entry_count, wrapper_count, func_count, site_bytes, own_code;
     uint32_t stubs[STUB_COUNT];
     uint32_t code_at, code_length;
+    wasm_features used; /* by the module */
 } cache_view;
 
 /* What a file's code is for. */
 void cache_key(const wasm_module *module, const target *here, bool guarded, digest *out);
 
-/* Whether the bytes are a file for `key` in which every table is what readers may rely on. NULL, or
- * why not: static storage. Only the code itself cannot be judged. */
-const char *cache_read(const uint8_t *bytes, size_t length, const digest *key, cache_view *out);
+/* Whether this is a file for `key` in which every table is what readers may rely on. NULL, or why
+ * not: static storage, and then there is nothing to release. Only the code itself cannot be judged.
+ */
+const char *cache_read(const cache_source *from, const digest *key, cache_view *out);
+void cache_view_release(cache_view *view);
 
 /* The code of the module, mapped from its file; NULL if there is none that can be used, which has
  * been noted. */

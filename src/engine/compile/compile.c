@@ -474,6 +474,7 @@ static wasm_status out_new(job *j)
     out->head.tier = &native_tier_here;
     out->module = module;
     out->guarded = j->build.guarded;
+    out->used = module->used;
     out->entry_count = module->func_count;
     out->wrapper_count = module->type_count;
     for (uint32_t i = 0; i < module->func_count; i++)
