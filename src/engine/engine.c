@@ -4,8 +4,10 @@
  * How:     Loading is a line of rooms, each of which trusts the one before: decode (structure),
  *          validate_module (all types but those of bodies), the tier's prepare (validates each body
  *          once while it translates it), image (initial memory). Every module can be interpreted;
- *          compiled code is an addition, made while loading or later. This is the only file that
- *          knows that there is more than one tier.
+ *          compiled code is an addition, made while loading or later. Where it comes from the code
+ *          cache while loading, and is all that the module needs, this engine has validated the
+ *          bodies of the same bytes before, and the tier may wait with them until it is asked to
+ *          run one. This is the only file that knows that there is more than one tier.
  * Memory:  All that a module holds hangs on its arena and quota; wasm_module_free() undoes the line
  *          backwards.
  * Threads: A module is changed by the loading thread alone and is immutable afterwards, but for the
@@ -24,17 +26,60 @@
 
 /* ---- loading --------------------------------------------------------------------------------- */
 
-static wasm_status finish(wasm_module *module, wasm_report *report)
+/* Code out of the cache, for a module that is to have some from the beginning. */
+static native_code *find_code(const wasm_module *module, const wasm_load_options *options)
 {
+    return options->tier == WASM_TIER_COMPILER && options->compile
+               ? compile_find(module, options->compile)
+               : NULL;
+}
+
+static wasm_status finish(wasm_module *module, const wasm_load_options *options,
+                          wasm_report *report)
+{
+    native_code *native;
     wasm_status status;
 
     TRY(validate_module(module, report));
     module->tier = &interp_tier;
-    TRY(module->tier->prepare(module, report));
+    native = find_code(module, options);
+    atomic_store_explicit(&module->native, native, memory_order_relaxed);
+    if (native)
+        module->used |= native->used;
+    if (native && native->complete && module->trace == 0)
+        TRY(module->tier->postpone(module, report));
+    else
+        TRY(module->tier->prepare(module, report));
     status = image_make(module);
     if (status != WASM_OK)
         return report_fail(report, status, WASM_NO_OFFSET, WASM_NO_FUNC,
                            "while placing data segments");
+    return WASM_OK;
+}
+
+static bool has_code(const wasm_module *module)
+{
+    return atomic_load_explicit(&module->native, memory_order_acquire) != NULL;
+}
+
+static void add(wasm_module *module, native_code *code)
+{
+    native_code *none = NULL;
+
+    if (!atomic_compare_exchange_strong_explicit(&module->native, &none, code, memory_order_acq_rel,
+                                                 memory_order_acquire))
+        code->tier->release(code); /* somebody was quicker */
+}
+
+/* Makes code for a module for which none is kept. */
+static wasm_status add_code(wasm_module *module, const wasm_compile_options *options,
+                            wasm_report *report)
+{
+    static const wasm_compile_options defaults = {0};
+    native_code *code;
+
+    TRY(compile_module(module, options ? options : &defaults, &code, report));
+    add(module, code);
     return WASM_OK;
 }
 
@@ -53,9 +98,9 @@ wasm_status wasm_module_load(const uint8_t *bytes, size_t length, const wasm_loa
     status = decode_module(bytes, length, options, &module, report);
     if (status != WASM_OK)
         return status;
-    status = finish(module, report);
-    if (status == WASM_OK && options->tier == WASM_TIER_COMPILER)
-        status = wasm_module_compile(module, options->compile, report);
+    status = finish(module, options, report);
+    if (status == WASM_OK && options->tier == WASM_TIER_COMPILER && !has_code(module))
+        status = add_code(module, options->compile, report);
     if (status != WASM_OK) {
         wasm_module_free(module);
         return status;
@@ -68,15 +113,15 @@ wasm_status wasm_module_load(const uint8_t *bytes, size_t length, const wasm_loa
 wasm_status wasm_module_compile(wasm_module *module, const wasm_compile_options *options,
                                 wasm_report *report)
 {
-    native_code *code, *none = NULL;
+    native_code *kept;
 
     report_clear(report);
-    if (atomic_load_explicit(&module->native, memory_order_acquire))
+    if (has_code(module))
         return WASM_OK;
-    TRY(compile_module(module, options, &code, report));
-    if (!atomic_compare_exchange_strong_explicit(&module->native, &none, code, memory_order_acq_rel,
-                                                 memory_order_acquire))
-        code->tier->release(code); /* somebody was quicker */
+    kept = options ? compile_find(module, options) : NULL;
+    if (!kept)
+        return add_code(module, options, report);
+    add(module, kept);
     return WASM_OK;
 }
 
@@ -108,7 +153,8 @@ void wasm_module_describe(const wasm_module *module, wasm_module_info *info)
 
     *info = (wasm_module_info){
         .file_bytes = module->length,
-        .allocated_bytes = module->quota.used + (native ? native->tier->held_bytes(native) : 0),
+        .allocated_bytes = module->quota.used + module->tier->held_bytes(module) +
+                           (native ? native->tier->held_bytes(native) : 0),
         .code_bytes = native ? native->tier->code_bytes(native) : module->tier->code_bytes(module),
         .type_count = module->type_count,
         .func_count = module->func_count,

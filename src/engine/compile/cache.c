@@ -357,7 +357,10 @@ static native_module *make(const wasm_module *module, const cache_view *v, bool 
     if (!out)
         return NULL;
     quota_init(&out->quota, 0); /* bounded by the file */
-    out->head.tier = &native_tier_here;
+    out->head =
+        (native_code){.tier = &native_tier_here,
+                      .used = v->used,
+                      .complete = v->func_count == module->func_count - module->func_import_count};
     out->module = module;
     out->guarded = guarded;
     out->entry_count = v->entry_count;
@@ -365,7 +368,6 @@ static native_module *make(const wasm_module *module, const cache_view *v, bool 
     out->func_count = v->func_count;
     out->site_bytes = v->site_bytes;
     out->own_code = v->own_code;
-    out->used = v->used;
     memcpy(out->stubs, v->stubs, sizeof out->stubs);
     out->entries = copy(&out->quota, v->entries, 4 * (size_t)v->entry_count);
     out->wrappers = copy(&out->quota, v->wrappers, 4 * (size_t)v->wrapper_count);
@@ -475,7 +477,7 @@ static uint8_t *compose(const native_module *native, const uint8_t *image, uint3
                 .own_code = native->own_code,
                 .code_length = length,
                 .page = page,
-                .used = {(uint32_t)native->used, (uint32_t)(native->used >> 32)}};
+                .used = {(uint32_t)native->head.used, (uint32_t)(native->head.used >> 32)}};
     const uint64_t code_at = (tables_end(&h) + page - 1) / page * page;
     uint8_t *bytes, *at;
 

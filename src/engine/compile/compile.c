@@ -471,14 +471,14 @@ static wasm_status out_new(job *j)
     if (!out)
         return WASM_E_NO_MEMORY;
     quota_init(&out->quota, 0); /* bounded by what it is made of */
-    out->head.tier = &native_tier_here;
+    out->head = (native_code){.tier = &native_tier_here, .used = module->used};
     out->module = module;
     out->guarded = j->build.guarded;
-    out->used = module->used;
     out->entry_count = module->func_count;
     out->wrapper_count = module->type_count;
     for (uint32_t i = 0; i < module->func_count; i++)
         out->func_count += j->funcs[i].there;
+    out->head.complete = out->func_count == j->own_count;
     out->entries = zeroed(&out->quota, out->entry_count, sizeof *out->entries);
     out->wrappers = zeroed(&out->quota, out->wrapper_count, sizeof *out->wrappers);
     out->funcs = zeroed(&out->quota, out->func_count + 1u, sizeof *out->funcs);
@@ -668,36 +668,50 @@ static bool wants_guard(const wasm_module *module, const wasm_compile_options *o
            !m->bounds.is_64 && m->page_shift == 16 && wasm_guard_available();
 }
 
+static build_options build_of(const wasm_module *module, const wasm_compile_options *options)
+{
+    const target *here = target_here();
+
+    return (build_options){.guarded = wants_guard(module, options, here), .target = here};
+}
+
+native_code *compile_find(const wasm_module *module, const wasm_compile_options *options)
+{
+    native_module *kept;
+    build_options build;
+    digest key;
+
+    if (!reads_cache(options) || !compile_available())
+        return NULL;
+    build = build_of(module, options);
+    cache_key(module, build.target, build.guarded, &key);
+    kept = cache_load(module, options, &key, build.guarded);
+    if (!kept)
+        return NULL;
+    if (options->perf_map)
+        native_perf_map(kept);
+    return &kept->head;
+}
+
 wasm_status compile_module(const wasm_module *module, const wasm_compile_options *options,
                            native_code **out, wasm_report *report)
 {
-    static const wasm_compile_options defaults = {0};
-    job j = {.module = module, .options = options ? options : &defaults, .target = target_here()};
+    job j = {.module = module, .options = options, .target = target_here()};
     const uint64_t start = nanoseconds();
     wasm_status status;
 
     *out = NULL;
     if (!compile_available())
         return report_fail(report, WASM_E_NO_COMPILER, WASM_NO_OFFSET, WASM_NO_FUNC, NULL);
-    j.build =
-        (build_options){.guarded = wants_guard(module, j.options, j.target), .target = j.target};
-    if (j.options->cache || j.options->file) {
-        cache_key(module, j.target, j.build.guarded, &j.key);
-        if (reads_cache(j.options))
-            j.out = cache_load(module, j.options, &j.key, j.build.guarded);
-        if (j.out) {
-            if (j.options->perf_map)
-                native_perf_map(j.out);
-            *out = &j.out->head;
-            return WASM_OK;
-        }
-    }
-    if (j.options->cached_only)
+    if (options->cached_only)
         return report_fail(report, WASM_E_NO_EXECUTABLE, WASM_NO_OFFSET, WASM_NO_FUNC,
                            "the code cache does not have it");
+    j.build = build_of(module, options);
+    if (options->cache || options->file)
+        cache_key(module, j.target, j.build.guarded, &j.key);
     status = run_in_turn(&j, report);
     if (status == WASM_OK) {
-        if (j.options->perf_map)
+        if (options->perf_map)
             native_perf_map(j.out);
         if (j.funcs)
             tell_declined(&j);

@@ -38,8 +38,7 @@ typedef struct native_module {
     uint8_t *sites; /* pairs of differences as unsigned and signed LEB128, from the beginning of the
                        code and of the function's body */
     uint32_t site_bytes;
-    wasm_features used; /* by the module, which validating its bodies has found out */
-    bool guarded;       /* memory 0 must be */
+    bool guarded; /* memory 0 must be */
     native_range *range;
 } native_module;
 

@@ -316,8 +316,10 @@ wasm_status interp_execute(wasm_store *store, wasm_func *func, uint64_t *slots)
                  .store = store,
                  .instance = func->instance,
                  .depth = store->depth};
-    wasm_status status;
+    wasm_status status = interp_make_ready(store, func);
 
+    if (status != WASM_OK)
+        return store_trap(store, status, func->module, func->index, WASM_NO_OFFSET);
     if ((size_t)(store->stack_end - slots) <= entry->param_slots)
         return store_trap(store, WASM_E_STACK_EXHAUSTED, func->instance->module, func->index,
                           WASM_NO_OFFSET);

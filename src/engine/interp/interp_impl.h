@@ -83,13 +83,32 @@ typedef struct interp_func {
     const interp_roots *roots; /* NULL: it never holds a reference to an object */
 } interp_func;
 
-/* module->prepared. */
+typedef struct interp_later interp_later;
+
+/* module->prepared. What is in it may be read once it is ready. */
 typedef struct interp_module {
     interp_func *funcs; /* of the module's own functions: index minus func_import_count */
     uint32_t count;
     const uint32_t *by_address; /* indices of funcs, in the order of their code in memory */
     size_t code_bytes;          /* code, maps and tables */
+    _Atomic bool ready;         /* the bodies are translated */
+    interp_later *later;        /* NULL: that was done while loading */
 } interp_module;
+
+/* Translates the bodies of a module whose tier has been told to postpone it. Fails with what the
+ * validator or the quota says, or with what stops the store's guest meanwhile; later calls try
+ * again. Threads: any; others wait for the one that is at it. */
+wasm_status interp_catch_up(wasm_store *store, const wasm_module *module);
+
+/* To be asked before code is entered that may be another module's than that of the running code. */
+static inline wasm_status interp_make_ready(wasm_store *store, const wasm_func *func)
+{
+    const interp_module *prepared = func->module->prepared;
+
+    return atomic_load_explicit(&prepared->ready, memory_order_acquire)
+               ? WASM_OK
+               : interp_catch_up(store, func->module);
+}
 
 /* The address of each instruction's handler, IC_COUNT of them. */
 const void *const *interp_handlers(void);

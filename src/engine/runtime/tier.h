@@ -16,6 +16,8 @@ struct store_activation;
  * are made, if it is there by then. Immutable once it is in module->native. */
 typedef struct native_code {
     const struct native_tier *tier;
+    wasm_features used; /* by the module, which only validating its bodies finds out */
+    bool complete;      /* no function is left to the module's tier */
 } native_code;
 
 typedef struct native_tier {
@@ -38,8 +40,14 @@ typedef struct tier {
     /* Validates and translates every body (validate_body with the tier's sink); sets
      * module->prepared. Its memory is counted in module->quota. */
     wasm_status (*prepare)(wasm_module *module, wasm_report *report);
+    /* In place of prepare, for a module with complete compiled code, for which this engine has
+     * validated its bodies: sets module->prepared, and validates and translates the bodies when
+     * one of them is to be interpreted after all, by whichever thread that is. What goes wrong then
+     * is that call's failure. Such memory is bounded by what the module's quota has left. */
+    wasm_status (*postpone)(wasm_module *module, wasm_report *report);
     void (*release)(wasm_module *module); /* frees module->prepared; called once */
     size_t (*code_bytes)(const wasm_module *module);
+    size_t (*held_bytes)(const wasm_module *module); /* that module->quota does not count */
     /* What goes into wasm_func.code of each instance's function `func` (not an import). */
     const void *(*entry)(const wasm_module *module, uint32_t func);
     /* Runs func, which is not a host function. slots[] is on the store's guest stack: arguments on
