@@ -4,7 +4,9 @@
  * How:     A handler reads its fields from pc[1] on, does its work, moves pc behind itself and
  *          jumps to the address in the next word: each handler has an indirect jump of its own,
  *          which is what the machine's branch prediction wants. The handlers are in
- *          execute_handlers.inc.h; what is here is the dispatch layer under them, in three styles:
+ *          execute_*.inc.h, by group of rows, and included below: inside of a function if handlers
+ *          are labels, outside of any if they are functions. What is here is the dispatch layer
+ *          under them, in three styles:
  *          LABELS      one function, handlers are labels, the jump is a computed goto. For gcc.
  *          TAIL_CALLS  a function for each handler, the jump is a call in tail position that the
  *                      compiler guarantees (`musttail`). For clang, which takes minutes over a
@@ -208,7 +210,10 @@ static const icode exit_stub[ICODE_CALL_WORDS + 1] = {[ICODE_CALL_WORDS] = {(con
 static const icode far_stub[ICODE_CALL_WORDS + 1] = {
     [ICODE_CALL_WORDS] = {(const void *)H_FAR_RETURN}};
 
-#include "execute_handlers.inc.h"
+#include "execute_words.inc.h"
+#include "execute_families.inc.h"
+#include "execute_control.inc.h"
+#include "execute_objects.inc.h"
 #include "execute_vector.inc.h"
 
 static wasm_status start(machine *m, const icode *pc, uint64_t *fp, uint32_t return_slot)
@@ -286,7 +291,10 @@ static wasm_status execute(machine *enter, const icode *pc, uint64_t *fp, uint32
     RELOAD();
     DISPATCH();
 
-#include "execute_handlers.inc.h"
+#include "execute_words.inc.h"
+#include "execute_families.inc.h"
+#include "execute_control.inc.h"
+#include "execute_objects.inc.h"
 #include "execute_vector.inc.h"
 
 stopped:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * execute_vector.inc.h — the handlers of icode_vector.def, included by execute.c behind those of
- * execute_handlers.inc.h, whose words for fields and operands they use.
+ * execute_families.inc.h, whose shapes they use beside execute_words.inc.h.
  *
  * A vector goes to its slot and to its accumulator. Accesses to memory are those of scalars.
  */
