@@ -85,6 +85,10 @@ static inline const icode *code_in(uint64_t slot)
     return (const icode *)(uintptr_t)slot;
 }
 
+#include "execute_words.inc.h"
+
+#include "execute_compute.h"
+
 /* ---- the dispatch layer ---------------------------------------------------------------------- */
 
 #define LABELS     1
@@ -210,11 +214,11 @@ static const icode exit_stub[ICODE_CALL_WORDS + 1] = {[ICODE_CALL_WORDS] = {(con
 static const icode far_stub[ICODE_CALL_WORDS + 1] = {
     [ICODE_CALL_WORDS] = {(const void *)H_FAR_RETURN}};
 
-#include "execute_words.inc.h"
 #include "execute_families.inc.h"
 #include "execute_control.inc.h"
 #include "execute_objects.inc.h"
 #include "execute_vector.inc.h"
+#include "execute_fused.inc.h"
 
 static wasm_status start(machine *m, const icode *pc, uint64_t *fp, uint32_t return_slot)
 {
@@ -291,11 +295,11 @@ static wasm_status execute(machine *enter, const icode *pc, uint64_t *fp, uint32
     RELOAD();
     DISPATCH();
 
-#include "execute_words.inc.h"
 #include "execute_families.inc.h"
 #include "execute_control.inc.h"
 #include "execute_objects.inc.h"
 #include "execute_vector.inc.h"
+#include "execute_fused.inc.h"
 
 stopped:
     return stop(enter, m->instance, fp, pc, status);

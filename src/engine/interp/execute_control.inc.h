@@ -4,12 +4,17 @@
  */
 
 /* Leaves the frame; `back` was read before results could overwrite it. */
-#define RETURN_TO(back)                                                                            \
+#define LEAVE_FRAME(back)                                                                          \
     do {                                                                                           \
         m->store->depth--;                                                                         \
         pc = (back);                                                                               \
         fp -= F0;                                                                                  \
-        NEXT(ICODE_CALL_WORDS);                                                                    \
+        pc += ICODE_CALL_WORDS;                                                                    \
+    } while (0)
+#define RETURN_TO(back)                                                                            \
+    do {                                                                                           \
+        LEAVE_FRAME(back);                                                                         \
+        DISPATCH();                                                                                \
     } while (0)
 
 /* m->callee = the function in the table of word 2 at `at`, of the type that stands there. */
@@ -76,15 +81,22 @@ HANDLER(TRACE)
     interp_trace(m->instance->module, pc);
     NEXT(TRACE_WORDS);
 }
+#define BR_STEP pc += pc[1].i32[1];
 HANDLER(BR)
 {
-    pc += pc[1].i32[1];
+    BR_STEP
     DISPATCH();
 }
+#define LOOP_STEP                                                                                  \
+    {                                                                                              \
+        pc += pc[1].i32[1];                                                                        \
+        if (POLLED())                                                                              \
+            GO(POLLED);                                                                            \
+    }
 HANDLER(LOOP)
 {
-    pc += pc[1].i32[1];
-    TAKE_LOOP();
+    LOOP_STEP
+    DISPATCH();
 }
 HANDLER(LOOP_TABLE)
 {
@@ -99,11 +111,14 @@ HANDLER(LOOP_TABLE)
     pc += pc[2 + index / 2].i32[index % 2];
     DISPATCH();
 }
+#define BR_TABLE_A_STEP                                                                            \
+    {                                                                                              \
+        const uint32_t index = ACC_I32 < FI ? ACC_I32 : FI;                                        \
+        pc += pc[2 + index / 2].i32[index % 2];                                                    \
+    }
 HANDLER(BR_TABLE_A)
 {
-    const uint32_t index = ACC_I32 < FI ? ACC_I32 : FI;
-
-    pc += pc[2 + index / 2].i32[index % 2];
+    BR_TABLE_A_STEP
     DISPATCH();
 }
 HANDLER(BR_TABLE_S)
@@ -141,13 +156,16 @@ HANDLER(CATCH)
 }
 
 /* Calls. */
+#define CALL_STEP                                                                                  \
+    {                                                                                              \
+        const interp_func *target = pc[2].pointer;                                                 \
+        fp[F1] = slot_of(pc);                                                                      \
+        fp += F0;                                                                                  \
+        pc = target->code;                                                                         \
+    }
 HANDLER(CALL)
 {
-    const interp_func *target = pc[2].pointer;
-
-    fp[F1] = slot_of(pc);
-    fp += F0;
-    pc = target->code;
+    CALL_STEP
     DISPATCH();
 }
 HANDLER(CALL_IMPORT)
@@ -368,12 +386,16 @@ HANDLER(RET_S)
     fp[0] = acc;
     RETURN_TO(back);
 }
+#define RET_A_INT_STEP                                                                             \
+    {                                                                                              \
+        const icode *back = code_in(fp[F0]);                                                       \
+        fp[0] = acc;                                                                               \
+        LEAVE_FRAME(back);                                                                         \
+    }
 HANDLER(RET_A_INT)
 {
-    const icode *back = code_in(fp[F0]);
-
-    fp[0] = acc;
-    RETURN_TO(back);
+    RET_A_INT_STEP
+    DISPATCH();
 }
 HANDLER(RET_A_F32)
 {

@@ -5,10 +5,15 @@
  */
 
 /* Moves: no accumulator is touched. */
+#define COPY_STEP                                                                                  \
+    {                                                                                              \
+        fp[F0] = fp[F1];                                                                           \
+        pc += 2;                                                                                   \
+    }
 HANDLER(COPY)
 {
-    fp[F0] = fp[F1];
-    NEXT(2);
+    COPY_STEP
+    DISPATCH();
 }
 HANDLER(COPY2)
 {
@@ -28,10 +33,15 @@ HANDLER(COPY_N)
     memmove(fp + F0, fp + F1, FI * sizeof *fp);
     NEXT(2);
 }
+#define CONST32_STEP                                                                               \
+    {                                                                                              \
+        fp[F0] = FI;                                                                               \
+        pc += 2;                                                                                   \
+    }
 HANDLER(CONST32)
 {
-    fp[F0] = FI;
-    NEXT(2);
+    CONST32_STEP
+    DISPATCH();
 }
 HANDLER(CONST64)
 {
@@ -40,18 +50,26 @@ HANDLER(CONST64)
 }
 
 /* Any class. */
-#define SELECT_ONE(name, condition, put)                                                           \
-    HANDLER(name)                                                                                  \
+#define SELECT_STEP(condition, put)                                                                \
     {                                                                                              \
         const uint64_t first = fp[F1], second = fp[F2];                                            \
         acc = (condition) != 0 ? first : second;                                                   \
         put##_I64(F0);                                                                             \
-        NEXT(2);                                                                                   \
+        pc += 2;                                                                                   \
     }
-SELECT_ONE(SELECT_S_S, SLOT_I32(F3), PUT)
-SELECT_ONE(SELECT_A_S, ACC_I32, PUT)
-SELECT_ONE(SELECT_S_A, SLOT_I32(F3), KEEP)
-SELECT_ONE(SELECT_A_A, ACC_I32, KEEP)
+#define SELECT_S_S_STEP SELECT_STEP(SLOT_I32(F3), PUT)
+#define SELECT_A_S_STEP SELECT_STEP(ACC_I32, PUT)
+#define SELECT_S_A_STEP SELECT_STEP(SLOT_I32(F3), KEEP)
+#define SELECT_A_A_STEP SELECT_STEP(ACC_I32, KEEP)
+#define SELECT_ONE(name)                                                                           \
+    HANDLER(name)                                                                                  \
+    {                                                                                              \
+        name##_STEP DISPATCH();                                                                    \
+    }
+SELECT_ONE(SELECT_S_S)
+SELECT_ONE(SELECT_A_S)
+SELECT_ONE(SELECT_S_A)
+SELECT_ONE(SELECT_A_A)
 HANDLER(GLOBAL_GET_S)
 {
     acc = m->instance->globals[FI]->cell[0];

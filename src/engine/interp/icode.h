@@ -40,6 +40,16 @@ typedef enum icode_op {
     IC_COUNT
 } icode_op;
 
+/* The last ones are sequences of others. */
+enum {
+#define FUSED2(id, first, second)             +1
+#define FUSED3(id, two, first, second, third) +1
+    IC_FUSED_COUNT = 0
+#include "icode_fused.def"
+    ,
+    IC_FUSED = IC_COUNT - IC_FUSED_COUNT /* the first of them */
+};
+
 /* Forms are counted from a family's first instruction in the order of icode_each.def. */
 enum icode_form {
     /* ALU_C, ALU_N, CMP_*: the operands' form, plus _DEST_A for a result in the accumulator alone;

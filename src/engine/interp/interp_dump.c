@@ -261,7 +261,7 @@ void interp_dump(const wasm_module *module, uint32_t func)
     module->log(module->log_baton, WASM_TRACE_PREPARE, line);
     while (position < body->words) {
         const icode *pc = body->code + position;
-        unsigned op = recognize(handlers, pc->handler);
+        unsigned handler = recognize(handlers, pc->handler), op = interp_fused_first(handler);
         uint64_t offset = place_map_find(body->map, body->map_bytes, position, 0);
         uint32_t words;
         text t = {line, sizeof line};
@@ -274,7 +274,8 @@ void interp_dump(const wasm_module *module, uint32_t func)
             put(&t, "@%-8" PRIu64, offset);
         else
             put(&t, "%9s", "");
-        put(&t, " %-18s", names[op]);
+        /* What goes on with the next instruction, or the next two, by itself. */
+        put(&t, "%c%-18s", handler >= IC_FUSED ? '+' : ' ', names[op]);
         for (const char *kind = layouts[op].operands; *kind; kind++) {
             if (*kind == 'f')
                 put(&t, " function %" PRId64,

@@ -144,6 +144,9 @@ void lower_free(lower *l); /* NULL is allowed */
 /* Fills prepared->funcs[func - func_import_count]. */
 wasm_status lower_function(lower *l, uint32_t func, wasm_report *report);
 
+/* The first instruction of a sequence that has a handler of its own; others are what they are. */
+unsigned interp_fused_first(unsigned op);
+
 /* Writes a function's code to the module's log, a line each. */
 void interp_dump(const wasm_module *module, uint32_t func);
 

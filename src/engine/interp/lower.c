@@ -57,6 +57,7 @@ wasm_status lower_new(wasm_module *module, interp_module *prepared, lower **out,
     l->prepared = prepared;
     l->quota = l->map.quota = &module->quota;
     l->handlers = interp_handlers();
+    fuse_new(l);
     /* Both are never without an item to point to, even when translation fails. */
     lower_reserve(l, &stack, &l->stack_capacity, 1, sizeof *l->stack);
     lower_reserve(l, &controls, &l->control_capacity, 1, sizeof *l->controls);
@@ -167,6 +168,7 @@ static wasm_status sink_begin(void *baton, const validate_locals *locals, wasm_r
     l->region_count = l->clause_count = 0;
     l->root_local_count = l->node_count = l->place_count = 0;
     l->tail = NO_CODE;
+    fuse_restart(l);
     l->patch_count = 0;
     l->patch_free = NO_LINK;
     l->pending.active = false;

@@ -229,6 +229,7 @@ static bool emit_loop_table(lower *l, control *c)
         return false;
     slot = set[1].u16[0];
     value = set[1].u32[1];
+    fuse_take_back(l);
     l->length = l->tail;
     at = emit(l, IC_LOOP_TABLE, 3);
     at[1].u16[0] = slot;

@@ -43,8 +43,9 @@
 #define NO_LINK UINT32_MAX
 #define NO_CODE UINT32_MAX
 
-#define CODE_WORDS_MAX ((uint32_t)1 << 28) /* 2 GiB; distances fit in 32 bits */
-#define EMIT_WORDS_MAX 4                   /* of one instruction, but for the table of br_table */
+#define CODE_WORDS_MAX    ((uint32_t)1 << 28) /* 2 GiB; distances fit in 32 bits */
+#define LOWER_FUSE_PLACES 512
+#define EMIT_WORDS_MAX    4 /* of one instruction, but for the table of br_table */
 
 /* CLASS_REF is a reference to an object, which the collector has to find; one to a function is an
  * i64 for us. */
@@ -214,6 +215,12 @@ struct lower {
     interp_root_place *places;
     uint32_t place_count, place_capacity;
 
+    /* The sequence that the last instruction belongs to, see lower_fuse.c. */
+    uint32_t group;        /* position of its first instruction, or NO_CODE */
+    uint16_t group_op;     /* icode_op of its handler … */
+    uint16_t group_before; /* … and without its last instruction; IC_COUNT: there is one only */
+    uint16_t fuse_places[LOWER_FUSE_PLACES]; /* index of a row + 1, or 0 */
+
     pending pending;
     uint32_t acc_slot[ACC_COUNT]; /* the slot whose value an accumulator also holds */
 };
@@ -301,6 +308,16 @@ void take_pair(lower *l, const entry *first, const entry *second, unsigned allow
                unsigned allow_second, operand *x, operand *y);
 /* Begins a pending instruction and pushes its result. */
 pending *begin_pending(lower *l, const validate_op *op, value_class cls);
+
+/* ---- lower_fuse.c: sequences that one handler does ------------------------------------------- */
+
+void fuse_new(lower *l);
+/* What was written so far takes part in no sequence any more. */
+void fuse_restart(lower *l);
+/* `op` has been written at `position`. */
+void fuse_next(lower *l, unsigned op, uint32_t position);
+/* The last instruction is about to be replaced. */
+void fuse_take_back(lower *l);
 
 /* ---- lower_ops.c: everything but control ----------------------------------------------------- */
 

@@ -39,6 +39,7 @@ icode *emit(lower *l, unsigned op, uint32_t words)
     at = l->code + l->length;
     memset(at, 0, words * sizeof *at);
     at->handler = l->handlers[op];
+    fuse_next(l, op, l->length);
     l->tail = l->length;
     l->length += words;
     return at;
@@ -107,6 +108,7 @@ static void emit_copy(lower *l, uint16_t to, uint16_t from)
 
     forget_slot(l, to);
     if (at && at->handler == l->handlers[IC_COPY] && at[1].u16[0] != from) {
+        fuse_take_back(l);
         at->handler = l->handlers[IC_COPY2];
         at[1].u16[2] = to;
         at[1].u16[3] = from;
