@@ -28,6 +28,7 @@ class Beyond:
             place(0x7FFF)
             self.emit(self.random.choice(vectors.LOADS if kind == V128 else LOADS[kind]), memarg)
             self.stack[-1] = kind
+            self.use_loaded()
         elif how < 4:
             place(0x7FFF)
             self.source(kind)
@@ -44,6 +45,45 @@ class Beyond:
         else:
             self.emit(0x3F, memory)
             self.stack.append(address)
+
+    def use_loaded(self):
+        """What was loaded is narrowed at once, goes into a local, is computed with what was computed before it, or
+        stays: the interpreter has few forms of such loads, and its accumulators hold something all the time."""
+        kind = self.stack[-1]
+        how = self.random.randrange(5)
+        if how == 0 and kind == I64:
+            self.emit(0xA7)
+            self.stack[-1] = kind = I32
+        if how < 2 and kind != V128:
+            self.emit(0x21, leb(self.local_of(kind)))
+            self.stack.pop()
+        elif how < 4 and len(self.stack) - self.labels[-1].height > 1 and self.stack[-2] == kind and kind in (I32, I64):
+            self.emit(self.random.choice((0x6A, 0x6B, 0x73) if kind == I32 else (0x7C, 0x7D, 0x85)))
+            self.stack.pop()
+
+    def step_behind(self):
+        """An operand that is computed into a local, and so known to be in the accumulator, then such a load, then
+        both together."""
+        kind = self.random.choice((I32, I64))
+        local = self.local_of(kind)
+        self.source(kind)
+        self.step_same()
+        self.emit(0x22, leb(local))
+        memory = self.random.choice((1, 2))
+        self.emit(0x41 if memory == 1 else 0x42, sleb(self.random.randrange(0, 4096)), self.random.choice(LOADS[kind]),
+                  leb(0x40) + leb(memory) + leb(0))
+        self.stack.append(kind)
+        self.use_loaded()
+        self.emit(0x20, leb(local))
+        self.stack.append(kind)
+        if self.top((kind, kind)):
+            self.emit(0x6B if kind == I32 else 0x7D)
+            self.stack.pop()
+
+    def step_relaxed(self):
+        operation = self.random.choice(tuple(vectors.RELAXED))
+        self.bring(vectors.RELAXED[operation][0])
+        self.compute(operation)
 
     def step_wide(self):
         how = self.random.randrange(4)

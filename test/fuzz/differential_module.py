@@ -10,7 +10,7 @@ How:     make(seed) is a module of some functions. A body is made by choosing, a
          vectors (differential_vectors.py) as soon as they can come to be.
          What node's engine may not have, and the compiler leaves to the interpreter in part, is in modules for our tiers
          alone, `beyond`: several memories, one of them with 64-bit addresses, wide arithmetic, exceptions, references
-         to functions that are called.
+         to functions that are called, relaxed vector instructions.
          Functions with vectors in their type are not exported: JavaScript cannot call them.
          Each step draws from a source of its own, that its place gives: (function, step, step within its block, …).
          So a module can be made again of some of its steps, `kept`, and they stay what they are as far
@@ -56,6 +56,13 @@ DIVIDE = {I32: (0x6D, 0x6E, 0x6F, 0x70), I64: (0x7F, 0x80, 0x81, 0x82)}
 TRUNCATE = {F32: ((0xA8, I32), (0xA9, I32), (0xAE, I64), (0xAF, I64)),
             F64: ((0xAA, I32), (0xAB, I32), (0xB0, I64), (0xB1, I64))}
 SATURATE = {F32: ((0, I32), (1, I32), (4, I64), (5, I64)), F64: ((2, I32), (3, I32), (6, I64), (7, I64))}
+# Atomic accesses: (code behind 0xFE, type, bytes, how many values it takes): notify, loads, stores, then the families
+# of read-modify-write, of which the last takes two.
+WIDTHS = ((I32, 4), (I64, 8), (I32, 1), (I32, 2), (I64, 1), (I64, 2), (I64, 4))
+ATOMICS = [(0x00, I32, 4, 1)] + [
+    (first + i, kind, width, values)
+    for first, values in [(0x10, 0), (0x17, 1)] + [(code, 1) for code in range(0x1E, 0x48, 7)] + [(0x48, 2)]
+    for i, (kind, width) in enumerate(WIDTHS)]
 INTS = (0, 1, 2, 7, 8, 31, 32, 63, 64, 127, 128, 255, 256, 32767, 65535, 65536, 2147483647, 2147483648, 4294967295,
         4294967296, 1 << 62, (1 << 63) - 1)
 FLOATS = (0.0, -0.0, 0.5, 1.0, -1.0, 1.5, -2.5, 1e10, -1e10, 2147483648.0, 4294967296.0, 9.3e18, 1e-40, 3e38,
@@ -178,7 +185,7 @@ class Body(Beyond):
 
     def compute(self, operation):
         """A vector operation, whose operands are there."""
-        operands, result = vectors.OPERATIONS[operation]
+        operands, result = vectors.OPERATIONS.get(operation) or vectors.RELAXED[operation]
         self.emit(operation)
         self.take(len(operands))
         self.stack.append(result)
@@ -446,6 +453,23 @@ class Body(Beyond):
             self.take(2)
             self.stack.append(V128)
 
+    def step_atomic(self):
+        """An atomic access, mostly of a place that is aligned; or a fence, or a wake-up of nobody."""
+        if self.random.random() < 0.05:
+            self.emit(0xFE, 3, 0)
+            return
+        operation, kind, width, values = self.random.choice(ATOMICS)
+        self.source(I32)
+        if self.random.random() < 0.97:
+            self.emit(0x41, sleb(0xFFFF & -width), 0x71)
+        for _ in range(values):
+            self.source(kind)
+        offset = width * self.random.choice((0, 0, 1, 12)) if self.random.random() < 0.97 else 1
+        self.emit(0xFE, operation, width.bit_length() - 1, leb(offset))
+        self.take(1 + values)
+        if not 0x17 <= operation <= 0x1D:
+            self.stack.append(kind)
+
     def step_same(self):
         """Computes with the top value without changing its type."""
         kind = self.stack[-1]
@@ -648,9 +672,13 @@ class Body(Beyond):
                    (self.step_memory, 1), (self.step_table, 1), (self.step_call, 3), (self.step_branch, 5),
                    (self.step_host, 1)]
         if self.module.beyond:
-            choices += [(self.step_memories, 6), (self.step_wide, 4), (self.step_throw, 1), (self.step_call_ref, 2)]
+            choices += [(self.step_memories, 6), (self.step_behind, 4), (self.step_wide, 4), (self.step_throw, 1), (self.step_call_ref, 2)]
             if depth < 5:
                 choices.append((lambda: self.step_try(depth), 3))
+        if self.module.atomics:
+            choices.append((self.step_atomic, 5))
+        if self.module.beyond and self.module.vectors:
+            choices.append((self.step_relaxed, 8))
         if self.module.vectors:
             choices += [(self.step_vector, 40), (self.step_shuffle, 4), (self.step_lane, 8)]
         if depth < 5:
@@ -686,11 +714,11 @@ class Body(Beyond):
 
 
 class Module:
-    def __init__(self, seed, bulk, parameters, with_vectors, tail, beyond, kept=None, exported=None):
+    def __init__(self, seed, bulk, parameters, with_vectors, tail, beyond, atomics, kept=None, exported=None):
         self.seed, self.random = seed, random.Random(seed)
         self.kept, self.exported, self.places = kept, exported, []
         self.bulk, self.parameters, self.vectors, self.tail = bulk, parameters, with_vectors, tail
-        self.beyond = beyond
+        self.beyond, self.atomics = beyond, atomics
         self.first = self.random.choice((0, 0, len(TYPES))) # functions are imported: the host's, one for each type
         self.kinds = TYPES + (V128,) * with_vectors
         self.globals = [TYPES[i % 4] for i in range(GLOBALS)] + [V128] * 2 * with_vectors
@@ -756,9 +784,9 @@ class Module:
         return out + section(11, vec(segments))
 
 
-def make(seed, parameters=True, with_vectors=False, tail=False, beyond=False, kept=None, exported=None):
+def make(seed, parameters=True, with_vectors=False, tail=False, beyond=False, atomics=False, kept=None, exported=None):
     """(a module's bytes, the places of its steps). Every other one uses bulk memory and references; without
-    `parameters` no block has any; with `tail` there are tail calls; `beyond`: see above. `kept`: only the steps at these places are taken; `exported`: only these functions
-    are."""
-    module = Module(seed, seed % 4 < 2, parameters, with_vectors, tail, beyond, kept, exported)
+    `parameters` no block has any; with `tail` there are tail calls, with `atomics` atomic accesses; `beyond`: see above.
+    `kept`: only the steps at these places are taken; `exported`: only these functions are."""
+    module = Module(seed, seed % 4 < 2, parameters, with_vectors, tail, beyond, atomics, kept, exported)
     return module.make(), module.places

@@ -13,8 +13,8 @@ import differential_mutants
 class Steps:
     """The generator's steps. `options` are those of differential_module.make()."""
 
-    def __init__(self, seed, parameters, vectors, tail, beyond=False, then=lambda module: module):
-        self.seed, self.options, self.then = seed, (parameters, vectors, tail, beyond), then
+    def __init__(self, seed, parameters, vectors, tail, beyond=False, atomics=False, then=lambda module: module):
+        self.seed, self.options, self.then = seed, (parameters, vectors, tail, beyond, atomics), then
         self.exported, self.tiers_alone = None, beyond
         self.choices = [place for place in differential_module.make(seed, *self.options)[1] if place[0] >= 0]
 
@@ -23,7 +23,8 @@ class Steps:
         return self.then(differential_module.make(self.seed, *self.options, kept, self.exported)[0])
 
     def __str__(self):
-        return "seed %d of differential_module.py, parameters %s, vectors %s, tail calls %s, beyond %s" % (self.seed, *self.options)
+        return "seed %d of differential_module.py, parameters %s, vectors %s, tail calls %s, beyond %s, atomics %s" % (
+            self.seed, *self.options)
 
 
 class Bytes:

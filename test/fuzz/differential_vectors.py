@@ -4,7 +4,7 @@
 How:     OPERATIONS maps what an instruction is written as, its prefix included, to its operands and its result; those
          in MAKES_NAN may have a NaN in a lane whose bits the specification leaves open. They are expanded from names
          of the shape of the specification's own, in the order of the codes.
-         Relaxed instructions are not among them: engines may differ.
+         Relaxed instructions are in RELAXED, of the same shape: engines may differ, our tiers may not.
 """
 from differential_format import F32, F64, I32, I64, V128, leb
 
@@ -14,6 +14,7 @@ def code(number):
 
 
 ONE, TWO, SHIFT, TEST = ((V128,), V128), ((V128, V128), V128), ((V128, I32), V128), ((V128,), I32)
+THREE = ((V128, V128, V128), V128)
 OPERATIONS = {}
 for first, last, types in (
         (0x23, 0x4C, TWO), (0x4D, 0x4D, ONE), (0x4E, 0x51, TWO), (0x53, 0x53, TEST), (0x5E, 0x62, ONE),
@@ -27,7 +28,7 @@ for first, last, types in (
         (0xE3, 0xE3, ONE), (0xE4, 0xEB, TWO), (0xEC, 0xED, ONE), (0xEF, 0xEF, ONE), (0xF0, 0xF7, TWO),
         (0xF8, 0xFF, ONE)):
     OPERATIONS.update({code(number): types for number in range(first, last + 1)})
-OPERATIONS[code(0x52)] = ((V128, V128, V128), V128)
+OPERATIONS[code(0x52)] = THREE
 # Splats of integers; those of floats and what takes lanes out have steps of their own.
 OPERATIONS.update({code(0x0F): ((I32,), V128), code(0x10): ((I32,), V128), code(0x11): ((I32,), V128),
                    code(0x12): ((I64,), V128)})
@@ -35,6 +36,11 @@ OPERATIONS.update({code(0x0F): ((I32,), V128), code(0x10): ((I32,), V128), code(
 FLOAT_LANES = {F32: [0x5E, 0x67, 0x68, 0x69, 0x6A, 0xE3, 0xE4, 0xE5, 0xE6, 0xE7, 0xE8, 0xE9],
                F64: [0x5F, 0x74, 0x75, 0x7A, 0x94, 0xEF, 0xF0, 0xF1, 0xF2, 0xF3, 0xF4, 0xF5]}
 MAKES_NAN = {code(number): kind for kind, numbers in FLOAT_LANES.items() for number in numbers}
+RELAXED = {code(number): types for first, last, types in (
+    (0x100, 0x100, TWO), (0x101, 0x104, ONE), (0x105, 0x10C, THREE), (0x10D, 0x112, TWO), (0x113, 0x113, THREE))
+    for number in range(first, last + 1)}
+MAKES_NAN.update({code(number): F32 for number in (0x105, 0x106, 0x10D, 0x10E)})
+MAKES_NAN.update({code(number): F64 for number in (0x107, 0x108, 0x10F, 0x110)})
 EQUAL = {F32: code(0x41), F64: code(0x47)}
 SPLATS = {F32: code(0x13), F64: code(0x14)}
 # Lanes: what takes one out, what puts one in, how many there are.
