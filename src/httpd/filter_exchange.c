@@ -10,7 +10,9 @@
  *          r->headers_out: mod_proxy replaces that table by its backend's, and an error page begins
  *          with an empty one. They are kept and put in when the response comes by: "seeded".
  *
- * Memory and threads: see the header.
+ * Memory:  r->pool, which gives nothing back before the request is over. A guest calls as often as
+ *          its time allows, so a callback takes from it only what is counted (fields, variables) or
+ *          what it takes once. Threads: the request's.
  */
 #include "filter_exchange.h"
 
@@ -32,7 +34,6 @@
 #define VARIABLES_MAX  32    /* likewise */
 #define VARIABLE_BYTES 1024  /* likewise, of a value; of a name 64 */
 #define URI_BYTES      8190  /* LimitRequestLine's default */
-#define METHOD_BYTES   32
 
 static exchange_text text_of(const char *string)
 {
@@ -73,7 +74,7 @@ static exchange_text get_method(void *baton)
 /* The target as the client sent it, without scheme and authority of the absolute form. */
 static exchange_text get_uri(void *baton)
 {
-    const struct filter_exchange *x = baton;
+    struct filter_exchange *x = baton;
     const char *uri = x->uri ? x->uri : x->r->unparsed_uri;
     const char *authority;
 
@@ -82,7 +83,10 @@ static exchange_text get_uri(void *baton)
     } else if (uri[0] != '/' && (authority = strstr(uri, "://")) != NULL) {
         uri = authority + 3 + strcspn(authority + 3, "/?#");
         if (uri[0] == '?') {
-            return text_of(apr_pstrcat(x->r->pool, "/", uri, NULL));
+            if (x->sent_uri == NULL) {
+                x->sent_uri = apr_pstrcat(x->r->pool, "/", uri, NULL);
+            }
+            return text_of(x->sent_uri);
         }
     }
     return text_of(uri);
@@ -123,10 +127,12 @@ static wasm_status set_method(void *baton, exchange_text method)
     if (x->mode == FILTER_AUTHORIZES) {
         return nonsense(x, "another method, in an authorization");
     }
-    if (method.length > METHOD_BYTES || !header_is_token(method.bytes, method.length)) {
+    if (method.length > FILTER_METHOD_BYTES || !header_is_token(method.bytes, method.length)) {
         return nonsense(x, "a method that is not a token of at most 32 characters");
     }
-    x->method = apr_pstrmemdup(x->r->pool, method.bytes, method.length);
+    memcpy(x->method_text, method.bytes, method.length);
+    x->method_text[method.length] = '\0';
+    x->method = x->method_text;
     if (strcmp(x->method, "CONNECT") == 0) {
         return nonsense(x, "the method CONNECT, for a request that names no host");
     }
@@ -144,7 +150,7 @@ bool filter_exchange_normalize(const request_rec *r, char *path)
 static wasm_status set_uri(void *baton, exchange_text uri)
 {
     struct filter_exchange *x = baton;
-    char *copy, *query;
+    char *query;
 
     if (x->mode == FILTER_AUTHORIZES) {
         return nonsense(x, "another URI, in an authorization");
@@ -159,15 +165,21 @@ static wasm_status set_uri(void *baton, exchange_text uri)
             return nonsense(x, "a URI that is not encoded");
         }
     }
-    copy = apr_pstrmemdup(x->r->pool, uri.bytes, uri.length);
-    query = strchr(copy, '?');
+    if (x->uri_text == NULL) {
+        x->uri_text = apr_palloc(x->r->pool, URI_BYTES + 1);
+        x->uri_path = apr_palloc(x->r->pool, URI_BYTES + 1);
+    }
+    memcpy(x->uri_text, uri.bytes, uri.length);
+    x->uri_text[uri.length] = '\0';
+    memcpy(x->uri_path, x->uri_text, uri.length + 1);
+    query = strchr(x->uri_path, '?');
     if (query != NULL) {
         *query = '\0';
     }
-    if (!filter_exchange_normalize(x->r, copy)) {
+    if (!filter_exchange_normalize(x->r, x->uri_path)) {
         return nonsense(x, "a URI whose path httpd refuses");
     }
-    x->uri = apr_pstrmemdup(x->r->pool, uri.bytes, uri.length);
+    x->uri = x->uri_text;
     return WASM_OK;
 }
 
@@ -313,10 +325,16 @@ static const char *variable_of(struct filter_exchange *x, const char *name)
         return ap_http_scheme(r);
     }
     if (strcmp(name, "SERVER_NAME") == 0) {
-        return ap_get_server_name((request_rec *)r);
+        if (x->server_name == NULL) {
+            x->server_name = ap_get_server_name(x->r);
+        }
+        return x->server_name;
     }
     if (strcmp(name, "SERVER_PORT") == 0) {
-        return apr_psprintf(r->pool, "%u", ap_get_server_port(r));
+        if (x->server_port == NULL) {
+            x->server_port = apr_psprintf(r->pool, "%u", ap_get_server_port(r));
+        }
+        return x->server_port;
     }
     if (strncmp(name, PLUGIN_VARIABLE_PREFIX, sizeof(PLUGIN_VARIABLE_PREFIX) - 1) == 0) {
         const char *own = x->variables ? apr_table_get(x->variables, name) : NULL;

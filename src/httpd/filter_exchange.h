@@ -32,6 +32,8 @@ enum filter_mode {
     FILTER_AUTHORIZES   /* only says yes or no: method and URI are not its to change */
 };
 
+#define FILTER_METHOD_BYTES 32
+
 struct filter_exchange {
     exchange world;
     exchange_http http;
@@ -44,7 +46,9 @@ struct filter_exchange {
     uint32_t enabled; /* enum exchange_feature */
 
     /* The request, as far as the guest has changed it. */
-    const char *method, *uri;    /* NULL: not changed */
+    const char *method, *uri; /* NULL: not changed */
+    char method_text[FILTER_METHOD_BYTES + 1];
+    char *uri_text, *uri_path;   /* what uri points to, and room to look at its path */
     apr_table_t *request_fields; /* likewise */
     apr_table_t *request_trailers;
     bool decided_encoding; /* it has had its say about Accept-Encoding */
@@ -68,6 +72,9 @@ struct filter_exchange {
     apr_bucket_brigade *held; /* the response's body; NULL: none */
     apr_bucket *held_at;      /* how far the guest has read it */
     size_t held_offset;
+
+    /* What had to be put together for the guest; NULL: not yet. It may ask for it without end. */
+    const char *sent_uri, *server_name, *server_port;
 
     /* Variables. */
     apr_table_t *variables; /* that the guest has set, under their full names; NULL: none */

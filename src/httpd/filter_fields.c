@@ -49,17 +49,17 @@ static void table_add(struct filter_exchange *x, const apr_table_t *table, bool 
                       const char *without)
 {
     const apr_array_header_t *entries = table ? apr_table_elts(table) : NULL;
+    struct request_line parts[REQUEST_LINES_MAX];
 
     for (int i = 0; entries != NULL && i < entries->nelts; i++) {
         const apr_table_entry_t *entry = &APR_ARRAY_IDX(entries, i, apr_table_entry_t);
-        const struct request_line *parts = NULL;
         size_t count = 0;
 
         if (without != NULL && strcasecmp(entry->key, without) == 0) {
             continue;
         }
         if (split) {
-            parts = request_lines_of(x->r, entry->key, entry->val, &count);
+            count = request_lines_of(x->r, entry->key, entry->val, parts);
         }
         if (count == 0) {
             line_add(x, text_of(entry->key), text_of(entry->val));

@@ -2,11 +2,11 @@
  * request_lines_filter.c — keeps the head of a request as it comes in.
  *
  * How:     httpd reads a head line by line through the input filters of the protocol. One of ours
- * is there from the request's making until its head is read; it changes nothing and copies. It is
- * put in only where the configuration has a plugin that may ask. HTTP/2 has no lines (mod_http2
- * makes the table itself); there the value has to be guessed apart. Memory:  r->pool; the copy ends
- * at HEAD_BYTES, and a longer head counts as not known. Threads: the request's. `wanted` is written
- * while the configuration is read.
+ *          is there from the request's making until its head is read; it changes nothing and
+ *          copies. It is put in only where the configuration has a plugin that may ask. HTTP/2 has
+ *          no lines (mod_http2 makes the table itself); there the value has to be guessed apart.
+ * Memory:  r->pool; the copy ends at HEAD_BYTES, and a longer head counts as not known.
+ * Threads: the request's. `wanted` is written while the configuration is read.
  */
 #include "request_lines_filter.h"
 
@@ -19,7 +19,6 @@
 #include "request_state.h"
 
 #define HEAD_BYTES (64 * 1024) /* RATIONALE "Limits" */
-#define LINES_MAX  512         /* LimitRequestFields is 100 unless somebody raises it */
 
 /* What is kept of a request. */
 struct request_head {
@@ -122,24 +121,24 @@ static struct request_head *head_of(request_rec *r)
     return request_state_of(r)->head;
 }
 
-const struct request_line *request_lines_of(request_rec *r, const char *name, const char *value,
-                                            size_t *count)
+size_t request_lines_of(request_rec *r, const char *name, const char *value,
+                        struct request_line parts[REQUEST_LINES_MAX])
 {
     struct request_head *head = head_of(r);
-    struct request_line parts[LINES_MAX];
 
-    *count = 0;
     if (strstr(value, ", ") == NULL) {
-        return NULL; /* one line, whatever it was */
+        return 0; /* one line, whatever it was */
     }
     if (r->proto_num >= HTTP_VERSION(2, 0)) {
-        *count = request_lines_guess(name, value, parts, LINES_MAX);
-    } else if (head != NULL && !head->overflow) {
-        if (head->lines == NULL) {
-            head->lines = apr_palloc(r->pool, LINES_MAX * sizeof(*head->lines));
-            head->count = request_lines_parse(head->bytes, head->length, head->lines, LINES_MAX);
-        }
-        *count = request_lines_split(head->lines, head->count, name, value, parts, LINES_MAX);
+        return request_lines_guess(name, value, parts, REQUEST_LINES_MAX);
     }
-    return *count > 0 ? apr_pmemdup(r->pool, parts, *count * sizeof(parts[0])) : NULL;
+    if (head == NULL || head->overflow) {
+        return 0;
+    }
+    if (head->lines == NULL) {
+        head->lines = apr_palloc(r->pool, REQUEST_LINES_MAX * sizeof(*head->lines));
+        head->count =
+            request_lines_parse(head->bytes, head->length, head->lines, REQUEST_LINES_MAX);
+    }
+    return request_lines_split(head->lines, head->count, name, value, parts, REQUEST_LINES_MAX);
 }
