@@ -30,21 +30,21 @@ struct guest_log guest_log_for(request_rec *r, const char *label)
 
 void guest_log_line(struct guest_log *log, exchange_level level, const char *text, size_t length)
 {
-    if (log->left == 0) {
+    if (log->over) {
         return;
     }
     do {
         size_t part = length < LOG_LINE_BYTES ? length : LOG_LINE_BYTES;
         char line[LOG_LINE_BYTES + 1];
 
-        if (part >= log->left) {
-            log->left = 0;
+        if (part + LOG_LINE_PRICE > log->left) {
+            log->over = true;
             LOG_R(APLOG_WARNING, 0, log->r,
                   "plugin %s: more than %d bytes of log in one request; the rest is dropped",
                   log->label, LOG_BYTES);
             return;
         }
-        log->left -= part + (log->left > part + LOG_LINE_PRICE ? LOG_LINE_PRICE : 0);
+        log->left -= part + LOG_LINE_PRICE;
         for (size_t i = 0; i < part; i++) {
             line[i] = text[i] != '\0' ? text[i] : '\x1a';
         }

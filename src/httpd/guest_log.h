@@ -20,6 +20,7 @@ struct guest_log {
     request_rec *r;
     const char *label; /* whose lines these are; borrowed */
     size_t left;       /* bytes that this request may still write */
+    bool over;         /* it wanted to write more, which was said */
 };
 
 struct guest_log guest_log_for(request_rec *r, const char *label);

@@ -259,6 +259,7 @@ def httpd(make_httpd, backend):
     config += [
         section("good", "WasmServeTimeout 60s") + location("/good", "WasmServeFilter good"),
         section("shouts", "WasmServeTimeout 60s") + location("/shouts", "WasmServeFilter shouts"),
+        section("whispers", "WasmServeTimeout 60s") + location("/whispers", "WasmServeFilter whispers"),
         section("one", "WasmServeConcurrency 1", "WasmServeTimeout 60s") + location("/one", "WasmServeFilter one"),
         location("/one_open", "WasmServeFilter one", "WasmServeOnError open"),
         'ProxyPass "/one/backend" "http://127.0.0.1:%d/wait"' % backend.port,
@@ -282,9 +283,12 @@ def httpd(make_httpd, backend):
         h.write("said/shouts.wasm", plugin_wat.assemble(guest(
             request=lambda t: "(local.set $i (i32.const 3000)) (loop $l (call $log (i32.const 0) %s) (br_if $l "
                               "(local.tee $i (i32.sub (local.get $i) (i32.const 1)))))" % t("\n" * 100))))
+        h.write("said/whispers.wasm", plugin_wat.assemble(guest(
+            request="(local.set $i (i32.const 5000)) (loop $l (call $log (i32.const 0) (i32.const 0) (i32.const 0)) (br_if $l "
+                    "(local.tee $i (i32.sub (local.get $i) (i32.const 1)))))")))
         for status in (500, 503, 504):
             h.write("docroot/%d.txt" % status, "page for %d\n" % status)
-        for name in ("good", "static", "410", "410_response", "second", "first", "one", "one_open", "shouts"):
+        for name in ("good", "static", "410", "410_response", "second", "first", "one", "one_open", "shouts", "whispers"):
             h.write("docroot/" + name, "a file\n")
 
     return make_httpd(config="\n".join(config), modules=["proxy_http"], h2=True, setup=setup)
@@ -390,6 +394,13 @@ def test_the_log_of_a_request_has_an_end(httpd):
     mark = httpd.log_mark()
     assert httpd.get("/shouts").body == b"a file\n"
     assert len(httpd.log_since(mark)) < 400000
+
+
+def test_lines_with_nothing_in_them_have_an_end_too(httpd):
+    httpd.expect_log(r"plugin whispers@\w+: more than 65536 bytes of log in one request; the rest is dropped")
+    mark = httpd.log_mark()
+    assert httpd.get("/whispers").body == b"a file\n"
+    assert httpd.log_since(mark).count("plugin whispers@") == 65536 // 32 + 1
 
 
 def test_neighbours_are_served_while_guests_are_being_stopped(httpd):
