@@ -5,12 +5,13 @@
  *          version says so by its digest, and takes the new one compressed against it. Both
  *          `wasmserve pack` and the store make such files.
  * How:     A delta is a stream: a fixed header with the SHA-256 of the old version (§4: dcb, §5:
- * dcz), then what an encoder makes of the new version with the old one as its dictionary. Nothing
- *          but the old version has to be in memory as a whole; mapping the file will do.
+ *          dcz), then what an encoder makes of the new version with the old one as its dictionary.
+ *          Nothing but the old version has to be in memory as a whole; mapping the file will do.
  * Limits:  An empty old version is none, and beyond DELTA_OLD_MAX no window reaches over it. How
- * far a window may reach is the encoder's affair (encoder.h). A delta may come out larger than the
- * other variants of the new version; whoever writes it stops there. Memory:  A delta is the
- * caller's, from delta_create() to delta_destroy(); the old version is borrowed for as long.
+ *          far a window may reach is the encoder's affair (encoder.h). A delta may come out larger
+ *          than the other variants of the new version; whoever writes it stops there.
+ * Memory:  A delta is the caller's, from delta_create() to delta_destroy(); the old version is
+ *          borrowed for as long.
  * Threads: A delta belongs to one thread at a time; different ones know nothing of each other.
  */
 #ifndef DELTA_H

@@ -2,13 +2,14 @@
  * dictionary.h — delivery against the version that the client has already (RFC 9842), as rules.
  *
  * Why:     After a deployment a browser holds app.3f9c02d1.wasm and asks for app.88ab31e0.wasm.
- * Most of the bytes are the same; a delta is a small part of the smallest whole file. For that the
- * server says with the first answer what it may be a dictionary for, the client announces its
- * digest with the second request, and the answer is coded against it. Family:  Names are of one
- * family if they differ only in the parts that are hashes (cachepolicy.h) and in at least one of
- * them. A dictionary serves its family and nothing else. The id that goes to the client and comes
- * back is the name itself, so that the server can find the file again: as the client wrote it in
- * the URL, which needs no escapes in a field. Files:   A delta beside the raw file is named
+ *          Most of the bytes are the same; a delta is a small part of the smallest whole file. For
+ *          that the server says with the first answer what it may be a dictionary for, the client
+ *          announces its digest with the second request, and the answer is coded against it.
+ * Family:  Names are of one family if they differ only in the parts that are hashes (cachepolicy.h)
+ *          and in at least one of them. A dictionary serves its family and nothing else. The id
+ *          that goes to the client and comes back is the name itself, so that the server can find
+ *          the file again: as the client wrote it in the URL, which needs no escapes in a field.
+ * Files:   A delta beside the raw file is named
  *              app.88ab31e0.wasm.0123456789abcdef.dcz
  *          with the first 16 hex digits (lower case) of the dictionary's SHA-256. The whole digest
  *          stands at the beginning of the file, as the coding wants it:

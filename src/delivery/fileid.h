@@ -3,8 +3,9 @@
  *
  * Why:     What is known of a file's content (its digest, its variants) holds until the content
  *          changes. Nobody can look at the content with every request; the kernel's own record of
- * it is as good: another file has another device or inode, and writing changes the times. ctime is
- * there because mtime can be set back by anybody who may write the file, and rsync and tar do it.
+ *          it is as good: another file has another device or inode, and writing changes the times.
+ *          ctime is there because mtime can be set back by anybody who may write the file, and
+ *          rsync and tar do it.
  * Limits:  Times are in microseconds, as APR has them; the kernel's clock for files ticks in
  *          milliseconds. A file that is younger than FILEID_SETTLED may be written again within the
  *          same tick, so nothing is to be remembered of it yet.

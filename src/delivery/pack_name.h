@@ -5,9 +5,10 @@
  *          a module and its JavaScript glue, which are built for each other, must never be loaded
  *          from two versions. Both are rules on names alone.
  * Names:   pkg/app.wasm becomes pkg/app.3f9c02d1e4a5b677.wasm: 16 hex digits before the last
- * ending. That is 64 bits of a SHA-256: among a thousand million versions of one file two are alike
- * with a chance of 1 in 37. Sixteen digits are never taken for a date or a word. Pairs:   Files
- * that get one hash together, by name and in the same folder: x.js, x_bg.wasm          wasm-bindgen
+ *          ending. That is 64 bits of a SHA-256: among a thousand million versions of one file two
+ *          are alike with a chance of 1 in 37. Sixteen digits are never taken for a date or a word.
+ * Pairs:   Files that get one hash together, by name and in the same folder:
+ *             x.js, x_bg.wasm          wasm-bindgen
  *             x.js, x.wasm             emscripten, with x.data and x.worker.js where they are given
  *          (.mjs for .js likewise), and wasm_exec.js of Go or TinyGo with the one .wasm that is in
  *          no pair yet. Where several are left, nothing says which of them it is for.

@@ -2,8 +2,8 @@
  * pack_pool.h — memory for what a run of `wasmserve pack` knows: names, versions, texts.
  *
  * Why:     All of it lives until the run ends, is small, and is made of many small pieces that
- * point at each other. A pool frees them together; and since nothing that pack does can go on
- *          without memory, a request never fails: the pool's owner says what happens then.
+ *          point at each other. A pool frees them together; and since nothing that pack does can go
+ *          on without memory, a request never fails: the pool's owner says what happens then.
  * Memory:  Chunks by malloc, until pack_pool_free().
  * Threads: A pool belongs to one thread.
  */

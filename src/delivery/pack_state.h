@@ -16,8 +16,10 @@
  *          4. Beside the current one at most `keep` others stay, the newest.
  *          5. Going back makes the next older one current, and keeps the order.
  *          6. A pair takes over the units that its files were before. A pair is parted only if it
- * is asked for: half of a new pair with half of an old one is what pairs are to prevent. Memory:
- * Everything is the pool's. Threads: One.
+ *             is asked for: half of a new pair with half of an old one is what pairs are to
+ *             prevent.
+ * Memory:  Everything is the pool's.
+ * Threads: One.
  */
 #ifndef PACK_STATE_H
 #define PACK_STATE_H

@@ -2,9 +2,10 @@
  * sha256.c — SHA-256 after FIPS 180-4: §5.1.1 padding, §5.3.3 initial value, §6.2.2 the rounds.
  *
  * How:     The message schedule is kept as a ring of 16 words, computed as the rounds go, since
- * word t needs only words t-16 to t-1. The rounds are written out in eights, each with the names a
- * to h moved on by one: the standard's moving of values is left to the compiler, which has nothing
- * to do for it. Which of the two ways of sha256_mix.h is taken is found out once for the process.
+ *          word t needs only words t-16 to t-1. The rounds are written out in eights, each with the
+ *          names a to h moved on by one: the standard's moving of values is left to the compiler,
+ *          which has nothing to do for it. Which of the two ways of sha256_mix.h is taken is found
+ *          out once for the process.
  * Memory, threads: see sha256.h.
  */
 #include "sha256.h"

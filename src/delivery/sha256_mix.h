@@ -3,7 +3,7 @@
  * two.
  *
  * Why:     Every deploy, every file of the store and every dictionary is hashed whole, and
- * processors since about 2017 have instructions for it, six times as fast as the best C.
+ *          processors since about 2017 have instructions for it, six times as fast as the best C.
  *          sha256.c takes those where the processor has them; the tests run both.
  * Memory:  None.
  * Threads: Any.

@@ -3,11 +3,13 @@
  *
  * How:     The instructions keep the standard's a to h in two vectors, (a b e f) and (c d g h), and
  *          do two rounds at once: sha256rnds2 takes both vectors and two words with their
- * constants, and makes the new (a b e f); the old one is the new (c d g h). sha256msg1 and
- * sha256msg2 are the two halves of §6.2.2 step 1 for four words. Only the functions with the
- * attribute are compiled for these instructions, so the module runs on every processor of its
- * architecture. Source:  Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2,
- * SHA256RNDS2. Memory:  None. Threads: Any.
+ *          constants, and makes the new (a b e f); the old one is the new (c d g h). sha256msg1 and
+ *          sha256msg2 are the two halves of §6.2.2 step 1 for four words. Only the functions with
+ *          the attribute are compiled for these instructions, so the module runs on every processor
+ *          of its architecture.
+ * Source:  Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, SHA256RNDS2.
+ * Memory:  None.
+ * Threads: Any.
  */
 #include "sha256_mix.h"
 

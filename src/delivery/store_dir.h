@@ -3,18 +3,18 @@
  *
  * Why:     Everything that touches the file system is here, once, so that the rules for it hold
  *          everywhere: nothing is reached but beneath one directory descriptor, a symbolic link is
- * never followed, what is not a regular file with a whole record is not there, and what becomes
- *          visible is complete and on the disk.
+ *          never followed, what is not a regular file with a whole record is not there, and what
+ *          becomes visible is complete and on the disk.
  * Owner:   The directory belongs to the user that the server's children run as, and to nobody else
  *          (mode 700): variants hold what the raw files hold, and whoever could write here could
- * have anything served. What this user's other programs do to it cannot be prevented, only
+ *          have anything served. What this user's other programs do to it cannot be prevented, only
  *          survived.
  * Writing: Requests create jobs. Everything else is written by whoever holds the lock, which one
  *          worker of one server does at a time; so there is never more than one file in t/ of each
  *          name, and what is found there at the beginning of a round was left by a crash.
  * Memory:  A store is the caller's, opened once by each process; results go into the caller's
- * storage. Threads: Looking up and adding jobs: any. What is marked (locked): the one that holds
- * the lock.
+ *          storage.
+ * Threads: Looking up and adding jobs: any. What is marked (locked): the one that holds the lock.
  */
 #ifndef STORE_DIR_H
 #define STORE_DIR_H

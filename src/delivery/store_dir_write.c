@@ -2,8 +2,8 @@
  * store_dir_write.c — writing into the store, for the one who holds the lock.
  *
  * How:     What has to become visible as a whole is written into t/, synced, and renamed to its
- * place: a crash leaves the old state or the new one, and in t/ a file that the next round removes.
- *          The index is written in place, an entry at a time: a torn one fails its check.
+ *          place: a crash leaves the old state or the new one, and in t/ a file that the next round
+ *          removes. The index is written in place, an entry at a time: a torn one fails its check.
  * Memory:  A buffer for an output; a list of the variants while evicting.
  * Threads: The holder of the lock.
  */

@@ -2,8 +2,8 @@
  * store_evict.c — who has to go when the store is full: whoever was used longest ago.
  *
  * How:     Sorted by last use, the newest are kept as long as they fit; a large one that does not
- * fit goes, and smaller ones behind it may stay. Of two that were used in the same second the
- *          larger goes first.
+ *          fit goes, and smaller ones behind it may stay. Of two that were used in the same second
+ *          the larger goes first.
  * Memory:  The caller's array is sorted in place.
  * Threads: Any.
  */

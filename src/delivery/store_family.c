@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * store_family.c — the last versions of a family of names, for those who have one of them.
  *
- * Family:  magic(8) then for each version digest(32) size(8) length of the name(8) name, and
- * check(16) Name:    of the file in f/: 32 hex digits of the SHA-256 over the directory and the
- * pattern of the family (dictionary.h). Memory:  No allocation. Threads: Any.
+ * Family:  magic(8), then for each version digest(32) size(8) length of the name(8) name, and
+ *          check(16).
+ * Name:    Of the file in f/: 32 hex digits of the SHA-256 over the directory and the pattern of
+ *          the family (dictionary.h).
+ * Memory:  No allocation.
+ * Threads: Any.
  */
 #include <string.h>
 

@@ -2,15 +2,20 @@
  * store_record.h — the records of the store: what lies in its files, and under which names.
  *
  * Why:     The store is a directory that outlives the server, a crash and the power. Whatever is
- * read from it may be half written, cut off, of another version or somebody's joke. So every record
- * carries a check of all its bytes, and one that does not hold is as good as none. The formats are
- * pure functions on bytes, with tests and a fuzz target of their own. Layout:  DIR/index   which
- * digest a file in a certain state has, and which variants there are DIR/v/      variants, by the
- * digest of the raw file: DIGEST.br, DIGEST.OLDDIGEST.dcz, and the raw content itself of a version
- * that may serve as a dictionary: DIGEST.raw DIR/q/      what is to be done, a file for each job,
- * in a fixed number of places DIR/f/      the last versions of each family of names DIR/t/ what is
- * being written DIR/lock    held by whoever works Check:   The first 16 bytes of the SHA-256 over
- * the record before it. Memory:  Callers' buffers. Threads: Any.
+ *          read from it may be half written, cut off, of another version or somebody's joke. So
+ *          every record carries a check of all its bytes, and one that does not hold is as good as
+ *          none. The formats are pure functions on bytes, with tests and a fuzz target of their
+ *          own.
+ * Layout:  DIR/index   which digest a file in a certain state has, and which variants there are
+ *          DIR/v/      variants, by the digest of the raw file: DIGEST.br, DIGEST.OLDDIGEST.dcz,
+ *                      and the raw content of a version that may be a dictionary: DIGEST.raw
+ *          DIR/q/      what is to be done, a file for each job, in a fixed number of places
+ *          DIR/f/      the last versions of each family of names
+ *          DIR/t/      what is being written
+ *          DIR/lock    held by whoever works
+ * Check:   The first 16 bytes of the SHA-256 over the record before it.
+ * Memory:  Callers' buffers.
+ * Threads: Any.
  */
 #ifndef STORE_RECORD_H
 #define STORE_RECORD_H

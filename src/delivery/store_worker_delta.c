@@ -2,8 +2,9 @@
  * store_worker_delta.c — a job of the store for a delta between two versions.
  *
  * How:     Both versions are read from their copies in the store, never from the files, which may
- * be gone. A version of which the copy is gone or no good is taken out of its family. Memory:  The
- * old version, and what the encoder makes of it: encoder.h. Threads: One.
+ *          be gone. A version of which the copy is gone or no good is taken out of its family.
+ * Memory:  The old version, and what the encoder makes of it: encoder.h.
+ * Threads: One.
  */
 #include "store_worker_impl.h"
 

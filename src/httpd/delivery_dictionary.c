@@ -2,13 +2,15 @@
  * delivery_dictionary.c — reads what the client announces and checks it against what is here.
  *
  * Who:     Only the page that asked may learn the size of what is sent, or it learns of content
- * that it may not read. Where that depends on Access-Control-Allow-Origin, it has to be known
- *          already: what mod_headers will set is not, and then nothing is coded with a dictionary.
+ *          that it may not read. Where that depends on Access-Control-Allow-Origin, it has to be
+ *          known already: what mod_headers will set is not, and then nothing is coded with a
+ *          dictionary.
  * Old:     The dictionary must be a version that this client could fetch from here. A delta shows
- * what the old version does not have in common with the new one; so httpd is asked for the old one
- * by a sub-request as it is for any variant, and its digest has to be the announced one, so that no
- * other name can be given for it. Memory:  In r->pool. Threads: As the request: one thread at a
- * time.
+ *          what the old version does not have in common with the new one; so httpd is asked for the
+ *          old one by a sub-request as it is for any variant, and its digest has to be the
+ *          announced one, so that no other name can be given for it.
+ * Memory:  In r->pool.
+ * Threads: As the request: one thread at a time.
  */
 #include "delivery_dictionary.h"
 

@@ -2,10 +2,12 @@
  * delivery_file.h — what may answer a request, and where such things come from.
  *
  * Why:     The same bytes can lie beside the raw file, made by whoever deployed it, or in the
- * store, made by the server. What they have in common is all that choosing and sending needs. How:
- * A source finds, cheaply and for several codings at once, what it has; the best of all is opened
- * by the source that it came from, which then makes sure that it may be sent. Memory:  Everything
- * in r->pool; an opened file is closed with it. Threads: As the request: one thread at a time.
+ *          store, made by the server. What they have in common is all that choosing and sending
+ *          needs.
+ * How:     A source finds, cheaply and for several codings at once, what it has; the best of all is
+ *          opened by the source that it came from, which then makes sure that it may be sent.
+ * Memory:  Everything in r->pool; an opened file is closed with it.
+ * Threads: As the request: one thread at a time.
  */
 #ifndef DELIVERY_FILE_H
 #define DELIVERY_FILE_H

@@ -2,13 +2,15 @@
  * delivery_store.c — variants out of the store, and requests for those that are not there yet.
  *
  * How:     The raw file's identity, which httpd has looked up anyway, leads to an entry of the
- * index with the digest of its content and the sizes of its variants: one read, whatever is asked
- * for. The variant that wins is opened; its seal says what it is, and its body has been compared
- * with the checksum once by this process. Access:  A variant in the store is the content of the raw
- * file, which this very request may have. It has no name of its own that anybody could deny. For a
- * delta the old version's name is asked for as for any (delivery_access.h), even where that file is
- * gone by now. Jobs:    What is missing is asked for with a file in the store's queue, by each
- * process once in ten seconds at most, and answered with what there is. Memory:  In r->pool.
+ *          index with the digest of its content and the sizes of its variants: one read, whatever
+ *          is asked for. The variant that wins is opened; its seal says what it is, and its body
+ *          has been compared with the checksum once by this process.
+ * Access:  A variant in the store is the content of the raw file, which this very request may have.
+ *          It has no name of its own that anybody could deny. For a delta the old version's name is
+ *          asked for as for any (delivery_access.h), even where that file is gone by now.
+ * Jobs:    What is missing is asked for with a file in the store's queue, by each process once in
+ *          ten seconds at most, and answered with what there is.
+ * Memory:  In r->pool.
  * Threads: As the request: one thread at a time.
  */
 #include "delivery_store.h"

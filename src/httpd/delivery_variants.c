@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * delivery_variants.c — chooses what answers a request: the file itself, or a variant.
  *
- * How:     In three steps:
- *   1. ask each source in turn for the codings that the client accepts and no source before it has.
- *   2. rank what was found, the raw file among it (negotiate.h), and the raw file in the codings
- * that it can be compressed with as it is sent.
- *   3. open the best. If that fails, rank again without it. So a request costs one open, and one
- *      question about access, however many variants there are.
+ * How:     1. Ask each source in turn for the codings that the client accepts and no source before
+ *             it has.
+ *          2. Rank what was found, the raw file among it (negotiate.h), and the raw file in the
+ *             codings that it can be compressed with as it is sent.
+ *          3. Open the best. If that fails, rank again without it. So a request costs one open, and
+ *             one question about access, however many variants there are.
  * Sources: What lies beside the file comes first: whoever put it there has decided. The store fills
  *          the gaps.
  * Memory:  In r->pool.

@@ -2,8 +2,8 @@
  * loader_handler.c — SetHandler wasmserve-loader: the script with which a page loads its app.
  *
  * Why:     conf/loader/wasmserve-loader.js belongs to the module: it knows the headers that
- * delivery sends. Served from here it needs no file on the host and no path in the configuration,
- *          works from an .htaccess, and is never of another version than the server.
+ *          delivery sends. Served from here it needs no file on the host and no path in the
+ *          configuration, works from an .htaccess, and is never of another version than the server.
  * How:     build.sh writes loader_bytes.h: the script as bytes, once plain and once for each coding
  *          whose program was there when this was built, and a digest of it. One of them is chosen
  *          by the rules of negotiate.h, as for files; WasmServeEncodings applies.

@@ -3,13 +3,15 @@
  * that a crash leaves what was there.
  *
  * How:     New files are made in DIR/.wasmserve-pack, a folder that only pack may enter, and
- * renamed into DIR when they are complete and on disk. That folder holds the lock as well, and
- *          journals: manifests from before and after a change, written before its first rename, so
- *          that a run after a crash knows which files are pack's although no manifest in DIR names
- *          them. When a run ends well, the folder goes.
+ *          renamed into DIR when they are complete and on disk. That folder holds the lock as well,
+ *          and journals: manifests from before and after a change, written before its first rename,
+ *          so that a run after a crash knows which files are pack's although no manifest in DIR
+ *          names them. When a run ends well, the folder goes.
  * Trust:   Below DIR no symbolic link is followed: what is written and removed is in DIR. DIR
- * itself may be one. Errors:  What fails has been said on stderr, with the name; functions return
- * the exit code for it, or TOOL_OK. Memory:  A pack_folder is its owner's, from open to close.
+ *          itself may be one.
+ * Errors:  What fails has been said on stderr, with the name; functions return the exit code for
+ *          it, or TOOL_OK.
+ * Memory:  A pack_folder is its owner's, from open to close.
  * Threads: The main thread's; others may open files by pack_folder_open_staged().
  */
 #ifndef WASMSERVE_PACK_FOLDER_H

@@ -2,12 +2,13 @@
  * pack_jobs.c — see pack_jobs.h.
  *
  * How:     The jobs stand in the order of the work that they are, and each thread takes the first
- * one that still fits into the memory budget. So no long one is left for the end, where it would
- * run alone, and a small one may overtake a large one that has to wait for memory. The raw file is
- * read a piece at a time; only a delta's older version is held as a whole, and hashed before it is
- * used: a delta against other bytes than its header says would be garbage in every browser. Memory:
- * See pack_jobs.h. A thread frees what it takes before its job ends. Threads: One lock guards which
- * jobs have started and ended, and the budget; `done` is atomic.
+ *          one that still fits into the memory budget. So no long one is left for the end, where it
+ *          would run alone, and a small one may overtake a large one that has to wait for memory.
+ *          The raw file is read a piece at a time; only a delta's older version is held as a whole,
+ *          and hashed before it is used: a delta against other bytes than its header says would be
+ *          garbage in every browser.
+ * Memory:  See pack_jobs.h. A thread frees what it takes before its job ends.
+ * Threads: One lock guards which jobs have started and ended, and the budget; `done` is atomic.
  */
 #include "pack_jobs.h"
 

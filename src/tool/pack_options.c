@@ -2,8 +2,8 @@
  * pack_options.c — options, defaults and complaints of `wasmserve pack`.
  *
  * How:     Options and files may stand in any order; an option's value is the next word, or behind
- * an equals sign. --rewrite takes all words up to the next option. "--" ends the options. Memory,
- * threads: pack_options.h.
+ *          an equals sign. --rewrite takes all words up to the next option. "--" ends the options.
+ * Memory, threads: pack_options.h.
  */
 #include "pack_options.h"
 

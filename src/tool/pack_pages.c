@@ -3,9 +3,10 @@
  *
  * How:     A page of the command line is read where it is and goes into DIR under its own name. One
  *          that was rewritten by an earlier run is kept up to date, in DIR, whether it is named
- * again or not: rewriting replaces the hashes of before (pack_rewrite.h), so the text in DIR is as
- * good as the original. That is also how going back works. Memory:  One text at a time. Threads:
- * see pack_run.h.
+ *          again or not: rewriting replaces the hashes of before (pack_rewrite.h), so the text in
+ *          DIR is as good as the original. That is also how going back works.
+ * Memory:  One text at a time.
+ * Threads: see pack_run.h.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -2,14 +2,15 @@
  * pack_run.h — one run of `wasmserve pack`: what it found, what it is going to do, and doing it.
  *
  * How:     A run first decides everything and makes all new files in pack's own folder; nothing in
- * DIR changes before all of it is known to be possible. Then pack_run_publish() renames: files with
- * hashes, pages, the manifest; and last removes what belongs to no version any more. Whoever reads
- * DIR at any moment finds pages that refer to files that are there.
+ *          DIR changes before all of it is known to be possible. Then pack_run_publish() renames:
+ *          files with hashes, pages, the manifest; and last removes what belongs to no version any
+ *          more. Whoever reads DIR at any moment finds pages that refer to files that are there.
  *
  *             pack_run_begin → pack_plan_versions → pack_pages_rewrite → pack_plan_make
  *                            → pack_run_publish → pack_run_end
  *
- * Memory:  All in the run's pool, but for what the comments name. Threads: the main thread's.
+ * Memory:  All in the run's pool, but for what the comments name.
+ * Threads: The main thread's.
  */
 #ifndef WASMSERVE_PACK_RUN_H
 #define WASMSERVE_PACK_RUN_H

@@ -3,12 +3,13 @@
  * layers: delivery
  *
  * How:     The input, ended by a NUL, is taken as an Available-Dictionary, as a Dictionary-ID, as
- * an id, as a path with the name behind its last slash, as two names parted by a line feed, and as
- * the first bytes of a delta. Nothing may be read outside it, and what is accepted has to be what
- * it says: an id that is written comes back as itself, the value of Use-As-Dictionary leads back to
- * the name it was made for, families are symmetric and nobody is his own dictionary, an accepted
- * header holds the digest that was asked for. Memory:  A copy of the input is freed before the
- * function returns. Threads: One.
+ *          an id, as a path with the name behind its last slash, as two names parted by a line
+ *          feed, and as the first bytes of a delta. Nothing may be read outside it, and what is
+ *          accepted has to be what it says: an id that is written comes back as itself, the value
+ *          of Use-As-Dictionary leads back to the name it was made for, families are symmetric and
+ *          nobody is his own dictionary, an accepted header holds the digest that was asked for.
+ * Memory:  A copy of the input is freed before the function returns.
+ * Threads: One.
  */
 #include <stdint.h>
 #include <stdlib.h>

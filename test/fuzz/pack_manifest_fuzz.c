@@ -3,9 +3,9 @@
  * layers: tool
  *
  * How:     What is read must be safe to act on: every name that follows from it stays in the
- * folder, no two of them are the same, and every unit has a current version among its own. Written
- *          and read again it must be the same text. The tool has no library, so its files are
- *          included.
+ *          folder, no two of them are the same, and every unit has a current version among its own.
+ *          Written and read again it must be the same text. The tool has no library, so its files
+ *          are included.
  * Memory:  The pool and the texts are freed before the function returns.
  * Threads: One.
  */

@@ -3,10 +3,11 @@
  * layers: delivery
  *
  * How:     The first byte chooses the language, the file's place and the base. Whatever the text
- * is, nothing but hashes may change: the result with every hash taken out is the text with every
- * hash taken out. Rewriting the result changes nothing more; and rewriting it to other hashes finds
- * as many references, and gives what rewriting the text to them gives. Memory:  The texts are freed
- * before the function returns. Threads: One.
+ *          is, nothing but hashes may change: the result with every hash taken out is the text with
+ *          every hash taken out. Rewriting the result changes nothing more; and rewriting it to
+ *          other hashes finds as many references, and gives what rewriting the text to them gives.
+ * Memory:  The texts are freed before the function returns.
+ * Threads: One.
  */
 #include <stdint.h>
 #include <stdlib.h>

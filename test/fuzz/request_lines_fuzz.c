@@ -4,7 +4,9 @@
  *
  * Input:   The head; after a NUL a name, after another one a value.
  * Oracle:  The sanitizers; all slices lie inside of what was passed; and the parts of a value,
- * joined with ", ", are that value. Memory:  one copy of the input. Threads: one.
+ *          joined with ", ", are that value.
+ * Memory:  one copy of the input.
+ * Threads: one.
  */
 #include "request_lines.h"
 

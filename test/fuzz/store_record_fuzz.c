@@ -3,10 +3,11 @@
  * layers: delivery
  *
  * How:     The input is taken as a seal, a bucket of the index, a job, a family, and as the name of
- * a variant. A record carries a check, which random bytes never have; so the same bytes are tried
- * once more with the check made right, that the fields behind it are reached. What is accepted has
- * to be written back as it was read. Memory:  Copies of the input, freed before the function
- * returns. Threads: One.
+ *          a variant. A record carries a check, which random bytes never have; so the same bytes
+ *          are tried once more with the check made right, that the fields behind it are reached.
+ *          What is accepted has to be written back as it was read.
+ * Memory:  Copies of the input, freed before the function returns.
+ * Threads: One.
  */
 #include <stdint.h>
 #include <stdlib.h>

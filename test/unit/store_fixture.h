@@ -6,8 +6,9 @@
  *          worker's seams is an hour ahead, so that no file is too young. world_check() opens every
  *          variant as a request would, decodes it with the library of its coding, and compares the
  *          SHA-256 of what comes out with the digest in its name; it also says whether anything
- * lies in t/. Memory:  A world is the test's; world_end() removes its directory. Threads: One;
- * children made by fork have copies.
+ *          lies in t/.
+ * Memory:  A world is the test's; world_end() removes its directory.
+ * Threads: One; children made by fork have copies.
  */
 #ifndef STORE_FIXTURE_H
 #define STORE_FIXTURE_H

@@ -3,11 +3,12 @@
  * layers: delivery
  *
  * How:     The worker asks at each step whether to go on; here that question is where things
- * happen: at the n-th step, for every n that there is, the process is killed, told to stop, or the
- * file is truncated, replaced, written over. Afterwards every variant that can be opened is decoded
- *          and compared (store_fixture.h), and a worker that is left alone must come to the same
- * end as if nothing had happened, with nothing left in t/. Memory:  A world for each test; the
- * sanitizer build looks for leaks. Threads: One; the processes that are killed are children.
+ *          happen: at the n-th step, for every n that there is, the process is killed, told to
+ *          stop, or the file is truncated, replaced, written over. Afterwards every variant that
+ *          can be opened is decoded and compared (store_fixture.h), and a worker that is left alone
+ *          must come to the same end as if nothing had happened, with nothing left in t/.
+ * Memory:  A world for each test; the sanitizer build looks for leaks.
+ * Threads: One; the processes that are killed are children.
  */
 #include "store_fixture.h"
 
