@@ -5,6 +5,7 @@ Every answer that the tests of this file get goes through `fetch`, which undoes 
 with what the file holds, or has held. Files have to be left alone for three seconds before the store looks at them, so
 those of all servers are written before the first one starts, each server's in a folder that becomes its document root.
 """
+import ctypes
 import glob
 import hashlib
 import os
@@ -160,6 +161,8 @@ def httpd(make_httpd, folders):
             server.write("docroot/%s.wasm" % name, APP if name != "another" else OTHER, mtime=past)
         for name in ("beside", "stale", "closed", "noise", "secret", "none", "small", "off", "page"):
             server.write("docroot/%s/app.wasm" % name, NOISE if name == "noise" else APP, mtime=past)
+        for name, content in zip(NAMES, KNOWN):
+            server.write("docroot/sent/" + name, content, mtime=past)
         server.write("docroot/small/app.wasm", APP[:200], mtime=past)
         server.write("docroot/page/app.html", APP, mtime=past)
         server.write("docroot/beside/app.wasm.br", OWN_BR, mtime=past)
@@ -168,6 +171,7 @@ def httpd(make_httpd, folders):
                          + directory(server, "closed", '<Files "*.br">\nRequire all denied\n</Files>')
                          + directory(server, "secret", 'SetEnvIf X-Key "^open$" open\nRequire env open')
                          + directory(server, "none", "WasmServeEncodings none")
+                         + directory(server, "sent", "WasmServeCompress On\nWasmServeDictionary On")
                          + directory(server, "off", "WasmServe Off"))
         settle(*glob.glob(server.path("docroot/**/*.*"), recursive=True))
 
@@ -266,6 +270,55 @@ def test_what_is_stale_is_made_anew(made):
 def test_denying_sidecars_does_not_deny_the_content(made):
     """"*.br" is a name in that directory; the store's variant has none there, and is what the raw file is."""
     wait_for(made, "/closed/app.wasm", APP)
+
+
+def test_until_it_is_made_it_is_compressed_as_it_is_sent(made):
+    """The filter answers first, by a weak tag; then the store, by its own; then, to who has the old version, a delta. To
+    caches these are three representations, and each is confirmed as long as it is the one that would be sent."""
+    (old, old_content), (new, new_content) = [("/sent/" + name, content) for name, content in zip(NAMES, KNOWN)]
+    first = fetch(made, new, [new_content])
+    tag = first.get("ETag")
+    assert first.get("Content-Encoding") == "br" and tag.startswith('W/"') and tag.endswith('-br"')
+    assert first.tokens("Vary") == ["accept-encoding", "available-dictionary"] and "Use-As-Dictionary" in first
+    assert made.get(new, ALL + [("If-None-Match", tag)]).status == 304 or made.get(new, ALL).get("ETag") != tag
+    for path, content in ((old, old_content), (new, new_content)):
+        wait(lambda: fetch(made, path, [content]).get("ETag").startswith('"'), "the store")
+    smallest = fetch(made, new, [new_content])
+    assert len(smallest.body) < len(first.body)
+    assert made.get(new, ALL + [("If-None-Match", tag)]).status == 200
+    assert made.get(new, ALL + [("If-None-Match", smallest.get("ETag"))]).status == 304
+    wait(lambda: made.get(new, has(0, old_content)).get("Content-Encoding") == "dcz", "a delta")
+    delta = made.get(new, has(0, old_content))
+    assert read_dcz(delta.body, old_content) == new_content and delta.tokens("Vary") == first.tokens("Vary")
+    assert len({tag, smallest.get("ETag"), delta.get("ETag")}) == 3
+
+
+# ---- who does the work
+
+def threads_of(server):
+    """(process, thread) of all of a server's children."""
+    return [(pid, int(tid)) for pid in children(server) for tid in os.listdir("/proc/%d/task" % pid)]
+
+
+def nice_of(pid, tid):
+    with open("/proc/%d/task/%d/stat" % (pid, tid), encoding="ascii", errors="replace") as stat:
+        return int(stat.read().rpartition(")")[2].split()[16])
+
+
+def test_the_work_is_done_at_the_lowest_priority_by_threads_of_its_own(made):
+    """For processor and disk; nobody else is slowed down."""
+    syscall, number = ctypes.CDLL(None).syscall, {"x86_64": 252, "aarch64": 31}.get(os.uname().machine)
+    if number is None:
+        pytest.skip("the number of ioprio_get is not known for this machine")
+    if os.getpriority(os.PRIO_PROCESS, 0) == 19:
+        pytest.skip("the tests themselves have the lowest priority")
+    who_process, class_idle, class_shift = 1, 3, 13
+    kind = [(pid, nice_of(pid, tid) == 19, syscall(number, who_process, tid) >> class_shift == class_idle)
+            for pid, tid in threads_of(made)]
+    assert all(nice == idle for _, nice, idle in kind), kind
+    for pid in {pid for pid, _, _ in kind}:
+        assert sum(nice for process, nice, _ in kind if process == pid) <= 1, "one thread of a child at most"
+    assert any(nice for _, nice, _ in kind)
 
 
 # ---- who gets what
