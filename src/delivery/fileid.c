@@ -30,8 +30,13 @@ bool fileid_equal(const struct fileid *a, const struct fileid *b)
 
 bool fileid_settled(const struct fileid *id, int64_t now)
 {
-    int64_t last = id->mtime > id->ctime ? id->mtime : id->ctime;
+    int64_t last = id->ctime;
 
+    /* Writing sets both by the same clock, so a time of content that lies ahead of now, but not of
+     * the other, was put there by hand. */
+    if (id->mtime > last && id->mtime <= now) {
+        last = id->mtime;
+    }
     return now >= FILEID_SETTLED && last <= now - FILEID_SETTLED;
 }
 

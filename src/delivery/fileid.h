@@ -37,7 +37,9 @@ struct fileid fileid_of_stat(const struct stat *st);
 bool fileid_equal(const struct fileid *a, const struct fileid *b);
 
 /* Whether the file has been left alone for long enough at the time now (microseconds since the
- * epoch). One from the future has not, until that has come. */
+ * epoch). An mtime from the future says nothing: an upload from a machine whose clock or time zone
+ * is wrong has one. With a ctime from the future, the clock of the file system is not ours, and the
+ * file has not been left alone until that has come. */
 bool fileid_settled(const struct fileid *id, int64_t now);
 
 /* The same bytes on every machine, for a hash or a record. */

@@ -61,7 +61,13 @@ TEST(settled)
     CHECK(fileid_settled(&id, 10000000 + FILEID_SETTLED));
     id.mtime = 0; /* set back: ctime tells */
     CHECK(!fileid_settled(&id, 10000000));
-    id.mtime = INT64_MAX; /* from the future */
+    id.mtime = 11000000; /* a file system on which ctime is something else */
+    CHECK(!fileid_settled(&id, 11000000 + FILEID_SETTLED - 1));
+    CHECK(fileid_settled(&id, 11000000 + FILEID_SETTLED));
+    id.mtime = INT64_MAX; /* set to the future: ctime tells */
+    CHECK(!fileid_settled(&id, 10000000 + FILEID_SETTLED - 1));
+    CHECK(fileid_settled(&id, 10000000 + FILEID_SETTLED));
+    id.ctime = INT64_MAX; /* another clock */
     CHECK(!fileid_settled(&id, 20000000));
     id.mtime = id.ctime = INT64_MIN;
     CHECK(fileid_settled(&id, 20000000));
