@@ -211,9 +211,6 @@ static bool has_versions(const struct delivery_ask *ask, const struct store_entr
     struct store_family family = {0};
     bool has_new, has_old;
 
-    if (entry->id.size > store_service_limits()->dictionary_max) {
-        return false;
-    }
     store_find_family(store_service_store(), r->filename, &family);
     has_new = store_family_find(&family, entry->digest, base_name(r->filename)) != NULL;
     has_old = store_family_find(&family, ask->dictionary->digest, ask->dictionary->name) != NULL;
@@ -231,7 +228,18 @@ static coding_set find_deltas(const struct delivery_ask *ask, const struct store
 {
     coding_set have = 0, missing = 0;
 
-    if (!store_entry_has_digest(entry) || !has_versions(ask, entry)) {
+    if (entry->id.size > store_service_limits()->dictionary_max) {
+        return 0;
+    }
+    if (!store_entry_has_digest(entry)) {
+        /* Never heard of: perhaps all its variants lie beside it, and nobody has asked for any. One
+         * that was given up has an entry. */
+        if (entry->stamp == 0) {
+            ask_for_file(ask, entry, 0);
+        }
+        return 0;
+    }
+    if (!has_versions(ask, entry)) {
         return 0;
     }
     for (int c = STORE_PLAIN; c < CODING_COUNT; c++) {

@@ -22,6 +22,7 @@ import pytest
 import decoders
 import env
 from delta import READ, available, codings_of, read_dcz
+from test_delivery_matrix import BODIES
 
 # What the worker does alone, once it runs, is the same under every MPM. How it starts, stops, dies and is followed by
 # another, and what each process remembers of what it has seen, is not, and is tested under each.
@@ -163,6 +164,10 @@ def httpd(make_httpd, folders):
             server.write("docroot/%s/app.wasm" % name, NOISE if name == "noise" else APP, mtime=past)
         for name, content in zip(NAMES, KNOWN):
             server.write("docroot/sent/" + name, content, mtime=past)
+        for name, content in zip(NAMES, KNOWN):
+            server.write("docroot/complete/" + name, content, mtime=past)
+            for coding, suffix in (("br", ".br"), ("zstd", ".zst"), ("gzip", ".gz")):
+                server.write("docroot/complete/" + name + suffix, BODIES[coding], mtime=past)
         server.write("docroot/ahead.wasm", APP, mtime=time.time() + 86400)
         server.write("docroot/small/app.wasm", APP[:200], mtime=past)
         server.write("docroot/page/app.html", APP, mtime=past)
@@ -172,6 +177,7 @@ def httpd(make_httpd, folders):
                          + directory(server, "closed", '<Files "*.br">\nRequire all denied\n</Files>')
                          + directory(server, "secret", 'SetEnvIf X-Key "^open$" open\nRequire env open')
                          + directory(server, "none", "WasmServeEncodings none")
+                         + directory(server, "complete", "WasmServeDictionary On")
                          + directory(server, "sent", "WasmServeCompress On\nWasmServeDictionary On")
                          + directory(server, "off", "WasmServe Off"))
         settle(*glob.glob(server.path("docroot/**/*.*"), recursive=True))
@@ -297,6 +303,14 @@ def test_until_it_is_made_it_is_compressed_as_it_is_sent(made):
     delta = made.get(new, has(0, old_content))
     assert read_dcz(delta.body, old_content) == new_content and delta.tokens("Vary") == first.tokens("Vary")
     assert len({tag, smallest.get("ETag"), delta.get("ETag")}) == 3
+
+
+def test_deltas_are_made_for_files_that_have_all_variants_beside_them(made):
+    """Of those the store has nothing to make; for a client that has another version it has to know them all the same."""
+    asked = has(0, KNOWN[0])
+    assert made.get("/complete/" + NAMES[1], asked).get("Content-Encoding") in CODINGS
+    wait(lambda: made.get("/complete/" + NAMES[1], asked).get("Content-Encoding") == "dcz", "a delta")
+    assert read_dcz(made.get("/complete/" + NAMES[1], asked).body, KNOWN[0]) == KNOWN[1]
 
 
 # ---- who does the work
