@@ -171,6 +171,22 @@ static bool key_equal(const struct store_key *a, const struct store_key *b)
            (!coding_needs_dictionary(a->coding) || memcmp(a->old, b->old, SHA256_SIZE) == 0);
 }
 
+bool store_seal_fits(const uint8_t bytes[STORE_SEAL_SIZE], const struct store_key *key,
+                     const struct stat *st, struct store_seal *seal)
+{
+    return store_seal_read(seal, bytes) && key_equal(&seal->key, key) &&
+           seal->body_size == (uint64_t)st->st_size - STORE_SEAL_SIZE;
+}
+
+bool store_stat_variant(const struct store *s, const struct store_key *key, struct stat *st)
+{
+    char path[STORE_VARIANT_PATH];
+
+    store_variant_path(path, key);
+    return fstatat(s->root, path, st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st->st_mode) &&
+           st->st_size >= STORE_SEAL_SIZE;
+}
+
 int store_open_variant(const struct store *s, const struct store_key *key, struct store_seal *seal,
                        struct stat *st)
 {
@@ -185,12 +201,18 @@ int store_open_variant(const struct store *s, const struct store_key *key, struc
     }
     if (fstat(fd, st) == 0 && S_ISREG(st->st_mode) && st->st_size >= STORE_SEAL_SIZE &&
         pread(fd, bytes, sizeof(bytes), st->st_size - STORE_SEAL_SIZE) == STORE_SEAL_SIZE &&
-        store_seal_read(seal, bytes) && key_equal(&seal->key, key) &&
-        seal->body_size == (uint64_t)st->st_size - STORE_SEAL_SIZE) {
+        store_seal_fits(bytes, key, st, seal)) {
         return fd;
     }
     close(fd);
     return -1;
+}
+
+bool store_bytes_hold(const uint8_t *body, const struct store_seal *seal)
+{
+    uint64_t sum = store_checksum_add(STORE_CHECKSUM_START, body, (size_t)seal->body_size);
+
+    return store_checksum_end(sum, seal->body_size) == seal->checksum;
 }
 
 bool store_body_holds(int fd, const struct store_seal *seal)
@@ -210,9 +232,14 @@ bool store_body_holds(int fd, const struct store_seal *seal)
     return store_checksum_end(sum, done) == seal->checksum;
 }
 
+bool store_touch_is_due(const struct stat *st, int64_t now)
+{
+    return st->st_atim.tv_sec + HOUR < now;
+}
+
 void store_touch(int fd, const struct stat *st, int64_t now)
 {
-    if (st->st_atim.tv_sec + HOUR < now) {
+    if (store_touch_is_due(st, now)) {
         const struct timespec times[2] = {{.tv_sec = (time_t)now}, {.tv_nsec = UTIME_OMIT}};
         (void)futimens(fd, times); /* worth nothing more than a try */
     }

@@ -56,12 +56,21 @@ bool store_find(const struct store *s, const struct fileid *id, struct store_ent
 int store_open_variant(const struct store *s, const struct store_key *key, struct store_seal *seal,
                        struct stat *st);
 
-/* Reads the whole body: whether it has the checksum of its seal. */
+/* The same for who has the file in memory: whether one of that kind and at least as long as a seal
+ * is there, and what stat says of it; and whether the last STORE_SEAL_SIZE bytes of a file of which
+ * stat says that are the seal for this key, which is then read. */
+bool store_stat_variant(const struct store *s, const struct store_key *key, struct stat *st);
+bool store_seal_fits(const uint8_t bytes[STORE_SEAL_SIZE], const struct store_key *key,
+                     const struct stat *st, struct store_seal *seal);
+
+/* Reads the whole body, or is given it: whether it has the checksum of its seal. */
 bool store_body_holds(int fd, const struct store_seal *seal);
+bool store_bytes_hold(const uint8_t *body, const struct store_seal *seal);
 
 /* Notes that a variant is used, at most once an hour: its atime, which nobody else changes so that
  * it would matter; mtime stays. now in seconds. */
 void store_touch(int fd, const struct stat *st, int64_t now);
+bool store_touch_is_due(const struct stat *st, int64_t now);
 
 /* Adds a job, unless one is in its place already, which it may be itself. Never waits. False with
  * errno if it could not be written. */

@@ -12,16 +12,15 @@
 #include "httpd_log.h"
 #include "kept_body.h"
 
-/* Whether the file is to leave from memory: a small one, where nobody wants the kernel to send it
- * (EnableSendfile) and httpd does not want to read it for the tag (FileETag Digest). */
-static bool leaves_from_memory(const core_dir_config *core, apr_off_t size)
+bool delivery_file_from_memory(const request_rec *r, apr_off_t size)
 {
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+
     return size > 0 && size <= KEPT_BODY_MAX && core->enable_sendfile != ENABLE_SENDFILE_ON &&
            ((core->etag_bits | core->etag_add) & ETAG_DIGEST) == 0;
 }
 
-/* Whether the content will probably be needed. */
-static bool wants_content(const request_rec *r)
+bool delivery_file_wanted(const request_rec *r)
 {
     return !r->header_only && apr_table_get(r->headers_in, "If-None-Match") == NULL &&
            apr_table_get(r->headers_in, "If-Modified-Since") == NULL;
@@ -41,9 +40,9 @@ static void read_small(request_rec *r, const char *path, struct delivery_file *f
     }
 }
 
-static apr_status_t open_file(request_rec *r, const char *path, const core_dir_config *core,
-                              struct delivery_file *file)
+static apr_status_t open_file(request_rec *r, const char *path, struct delivery_file *file)
 {
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
     apr_status_t status = apr_file_open(
         &file->fd, path, APR_READ | APR_BINARY | AP_SENDFILE_ENABLED(core->enable_sendfile), 0,
         r->pool);
@@ -57,8 +56,8 @@ static apr_status_t open_file(request_rec *r, const char *path, const core_dir_c
         delivery_file_close(file);
         return status;
     }
-    if (file->finfo.filetype == APR_REG && leaves_from_memory(core, file->finfo.size) &&
-        wants_content(r)) {
+    if (file->finfo.filetype == APR_REG && delivery_file_from_memory(r, file->finfo.size) &&
+        delivery_file_wanted(r)) {
         read_small(r, path, file);
     }
     return APR_SUCCESS;
@@ -67,11 +66,10 @@ static apr_status_t open_file(request_rec *r, const char *path, const core_dir_c
 apr_status_t delivery_file_open(request_rec *r, const char *path, const apr_finfo_t *found,
                                 struct delivery_file *file)
 {
-    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
     apr_status_t status = APR_SUCCESS;
 
     file->body = NULL;
-    if (found->filetype == APR_REG && leaves_from_memory(core, found->size)) {
+    if (found->filetype == APR_REG && delivery_file_from_memory(r, found->size)) {
         struct fileid id = delivery_file_id(found);
         file->body = kept_body_find(&id, r->pool);
     }
@@ -79,7 +77,7 @@ apr_status_t delivery_file_open(request_rec *r, const char *path, const apr_finf
         file->fd = NULL;
         file->finfo = *found;
     } else {
-        status = open_file(r, path, core, file);
+        status = open_file(r, path, file);
     }
     file->path = path;
     file->size = file->finfo.size;

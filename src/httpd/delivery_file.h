@@ -73,6 +73,14 @@ static inline struct fileid delivery_file_id(const apr_finfo_t *finfo)
 apr_status_t delivery_file_open(request_rec *r, const char *path, const apr_finfo_t *found,
                                 struct delivery_file *file);
 
+/* Whether a file of this size is to leave from memory here: a small one, where nobody wants the
+ * kernel to send it (EnableSendfile) and httpd does not want to read it for the tag (FileETag
+ * Digest). */
+bool delivery_file_from_memory(const request_rec *r, apr_off_t size);
+
+/* Whether the request will probably need the content, and not only its validators. */
+bool delivery_file_wanted(const request_rec *r);
+
 /* The descriptor, if there is one, goes before the request's end. */
 void delivery_file_close(struct delivery_file *file);
 

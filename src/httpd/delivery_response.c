@@ -228,7 +228,8 @@ static void insert_body(request_rec *r, const struct delivery_file *file,
                         apr_bucket_brigade *brigade)
 {
     if (file->body != NULL) {
-        APR_BRIGADE_INSERT_TAIL(brigade, kept_body_bucket(file->body, brigade->bucket_alloc));
+        APR_BRIGADE_INSERT_TAIL(
+            brigade, kept_body_bucket(file->body, (size_t)file->size, brigade->bucket_alloc));
     } else {
         /* Splits what is larger than a bucket can be. */
         tune_reading(r, file, apr_brigade_insert_file(brigade, file->fd, 0, file->size, r->pool));

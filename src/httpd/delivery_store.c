@@ -29,6 +29,7 @@
 #include "digest_memo.h"
 #include "encoder.h"
 #include "httpd_log.h"
+#include "kept_body.h"
 #include "passed_over.h"
 #include "store_service.h"
 
@@ -223,6 +224,55 @@ static bool has_versions(const struct delivery_ask *ask, const struct store_entr
     return has_new && has_old;
 }
 
+/* A variant as it lies in the store. */
+struct stored {
+    struct store_seal seal;
+    struct stat st;
+    const struct kept_body *body; /* the file, with its seal, in memory; or */
+    int fd;                       /* its descriptor, which is the caller's to close; else -1 */
+};
+
+/* The variant in memory, if it is there in the state that a stat of the file shows. One that is to
+ * be touched is not looked for there: that takes a descriptor, and makes it another state. */
+static bool recall(request_rec *r, const struct store_key *key, struct stored *out)
+{
+    struct fileid id;
+    const uint8_t *bytes;
+
+    if (!store_stat_variant(store_service_store(), key, &out->st) ||
+        !delivery_file_from_memory(r, out->st.st_size) ||
+        store_touch_is_due(&out->st, apr_time_sec(r->request_time))) {
+        return false;
+    }
+    id = fileid_of_stat(&out->st);
+    out->body = kept_body_find(&id, r->pool);
+    if (out->body == NULL) {
+        return false;
+    }
+    bytes = kept_body_bytes(out->body) + kept_body_size(out->body) - STORE_SEAL_SIZE;
+    return store_seal_fits(bytes, key, &out->st, &out->seal);
+}
+
+/* Looks for the variant in memory and in the store. */
+static bool look_up(request_rec *r, const struct store_key *key, struct stored *out)
+{
+    *out = (struct stored){.fd = -1};
+    if (recall(r, key, out)) {
+        return true;
+    }
+    out->body = NULL;
+    out->fd = store_open_variant(store_service_store(), key, &out->seal, &out->st);
+    return out->fd >= 0;
+}
+
+static void close_stored(struct stored *stored)
+{
+    if (stored->fd >= 0) {
+        close(stored->fd);
+        stored->fd = -1;
+    }
+}
+
 static coding_set find_deltas(const struct delivery_ask *ask, const struct store_entry *entry,
                               coding_set wanted, struct delivery_file found[CODING_COUNT])
 {
@@ -245,21 +295,18 @@ static coding_set find_deltas(const struct delivery_ask *ask, const struct store
     for (int c = STORE_PLAIN; c < CODING_COUNT; c++) {
         coding_set bit = (coding_set)(1u << c);
         struct store_key key = key_of(ask, entry, (enum coding)c);
-        struct store_seal seal;
-        struct stat st;
-        int fd;
+        struct stored stored;
 
         if ((wanted & bit) == 0) {
             continue;
         }
-        fd = store_open_variant(store_service_store(), &key, &seal, &st);
-        if (fd < 0) {
+        if (!look_up(ask->r, &key, &stored)) {
             missing |= bit;
             continue;
         }
-        close(fd);
-        if (seal.body_size > 0) {
-            fill(&found[c], (enum coding)c, ask, entry, seal.body_size);
+        close_stored(&stored);
+        if (stored.seal.body_size > 0) {
+            fill(&found[c], (enum coding)c, ask, entry, stored.seal.body_size);
             have |= bit;
         }
     }
@@ -301,10 +348,11 @@ static coding_set find(const struct delivery_ask *ask, coding_set wanted,
 /* Whether the body is what was written, looked at once by this process for each state of the file.
  * The time of the last change of the inode does not count: noting that the variant is used changes
  * it. */
-static bool body_is_good(int fd, const struct stat *st, const struct store_seal *seal)
+static bool body_is_good(const struct stored *stored)
 {
     static const uint8_t bad[SHA256_SIZE];
-    struct fileid id = fileid_of_stat(st);
+    const struct store_seal *seal = &stored->seal;
+    struct fileid id = fileid_of_stat(&stored->st);
     uint8_t seen[SHA256_SIZE];
     bool good;
 
@@ -312,25 +360,43 @@ static bool body_is_good(int fd, const struct stat *st, const struct store_seal 
     if (digest_memo_get(&id, seen)) {
         return memcmp(seen, seal->key.digest, SHA256_SIZE) == 0;
     }
-    good = store_body_holds(fd, seal);
+    good = stored->body != NULL ? store_bytes_hold(kept_body_bytes(stored->body), seal)
+                                : store_body_holds(stored->fd, seal);
     digest_memo_put(&id, good ? seal->key.digest : bad);
     return good;
 }
 
-static apr_status_t close_file(void *data)
-{
-    return apr_file_close(data);
-}
-
-/* Gives the descriptor to the request's pool. */
-static void adopt(request_rec *r, int fd, struct delivery_file *file)
+/* Gives the descriptor to the request's pool. As a copy, because APR does not close what it was
+ * handed in the one way that there is, once a file bucket has moved on to another pool: under
+ * HTTP/2 that would be a descriptor lost with each answer. */
+static bool adopt(request_rec *r, struct stored *stored, struct delivery_file *file)
 {
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
-    apr_os_file_t os = fd;
+    apr_os_file_t os = stored->fd;
+    apr_file_t *handed = NULL;
+    apr_status_t status;
 
-    apr_os_file_put(&file->fd, &os,
+    apr_os_file_put(&handed, &os,
                     APR_READ | APR_BINARY | AP_SENDFILE_ENABLED(core->enable_sendfile), r->pool);
-    apr_pool_cleanup_register(r->pool, file->fd, close_file, apr_pool_cleanup_null);
+    status = apr_file_dup(&file->fd, handed, r->pool);
+    close_stored(stored);
+    return status == APR_SUCCESS;
+}
+
+/* Makes what was looked up what is sent: from memory, or by a descriptor. */
+static bool take(request_rec *r, struct stored *stored, struct delivery_file *file)
+{
+    if (stored->body == NULL && delivery_file_from_memory(r, stored->st.st_size) &&
+        delivery_file_wanted(r)) {
+        struct fileid id = fileid_of_stat(&stored->st);
+        stored->body = kept_body_read(stored->fd, &id, r->request_time, r->pool);
+    }
+    file->body = stored->body;
+    if (file->body != NULL) {
+        close_stored(stored);
+        return true;
+    }
+    return adopt(r, stored, file);
 }
 
 /* The body's checksum tells it from every other body that there could be for this coding: made
@@ -364,34 +430,33 @@ static bool open_stored(const struct delivery_ask *ask, struct delivery_file *fi
 {
     struct store *store = store_service_store();
     request_rec *r = ask->r;
-    struct store_seal seal;
-    struct stat st;
-    int fd;
+    struct stored stored;
 
     if (coding_needs_dictionary(file->coding) && !delivery_access_name(r, ask->dictionary->path)) {
         return false;
     }
-    fd = store_open_variant(store, file->key, &seal, &st);
-    if (fd < 0 || seal.body_size == 0 || !body_is_good(fd, &st, &seal)) {
+    if (!look_up(r, file->key, &stored) || stored.seal.body_size == 0 || !body_is_good(&stored)) {
         if (passed_over_first(r->filename, r->finfo.mtime, REASON_BROKEN + file->coding)) {
             LOG_R(APLOG_INFO, 0, r, "%s: its %s variant in the store is gone or damaged",
                   r->filename, coding_info(file->coding)->token);
         }
-        if (fd >= 0) {
-            close(fd);
-        }
+        close_stored(&stored);
         store_heal(store);
         ask_again(ask, file->key);
         return false;
     }
-    store_touch(fd, &st, apr_time_sec(r->request_time));
-    adopt(r, fd, file);
+    if (stored.fd >= 0) {
+        store_touch(stored.fd, &stored.st, apr_time_sec(r->request_time));
+    }
+    if (!take(r, &stored, file)) {
+        return false;
+    }
     file->finfo = (apr_finfo_t){.filetype = APR_REG,
                                 .valid = APR_FINFO_TYPE | APR_FINFO_SIZE | APR_FINFO_MTIME,
-                                .size = st.st_size,
-                                .mtime = apr_time_from_sec(st.st_mtim.tv_sec)};
-    file->size = (apr_off_t)seal.body_size;
-    file->tag = tag_of(r, &seal);
+                                .size = stored.st.st_size,
+                                .mtime = apr_time_from_sec(stored.st.st_mtim.tv_sec)};
+    file->size = (apr_off_t)stored.seal.body_size;
+    file->tag = tag_of(r, &stored.seal);
     return true;
 }
 

@@ -198,10 +198,10 @@ static void drop_bytes(void *bytes)
     drop((struct kept_body *)(void *)((char *)bytes - offsetof(struct kept_body, bytes)));
 }
 
-apr_bucket *kept_body_bucket(const struct kept_body *body, apr_bucket_alloc_t *list)
+apr_bucket *kept_body_bucket(const struct kept_body *body, size_t size, apr_bucket_alloc_t *list)
 {
     struct kept_body *own = (struct kept_body *)(uintptr_t)body; /* the count changes, no byte */
 
     take(own);
-    return apr_bucket_heap_create((char *)own->bytes, own->size, drop_bytes, list);
+    return apr_bucket_heap_create((char *)own->bytes, size, drop_bytes, list);
 }

@@ -39,7 +39,7 @@ const struct kept_body *kept_body_read(int fd, const struct fileid *id, int64_t 
 const uint8_t *kept_body_bytes(const struct kept_body *body);
 size_t kept_body_size(const struct kept_body *body);
 
-/* A heap bucket over the content, with a reference of its own. */
-apr_bucket *kept_body_bucket(const struct kept_body *body, apr_bucket_alloc_t *list);
+/* A heap bucket over the first size bytes of the content, with a reference of its own. */
+apr_bucket *kept_body_bucket(const struct kept_body *body, size_t size, apr_bucket_alloc_t *list);
 
 #endif

@@ -5,13 +5,15 @@ A .wasm file with its three variants lies beside each other; a browser's Accept-
 send is the .br. Goals: at least as fast as httpd's own handler that is asked for the .br file by name, which is the
 least that any httpd can do, and at least 1.4 times as fast as the rewrite rules of httpd's documentation.
 
-Then the same file without variants, compressed as it is sent: bench_as_sent.py.
+Then what the server has made itself, out of the store and as deltas: bench_made.py; and the same file without variants,
+compressed as it is sent: bench_as_sent.py.
 """
 import os
 import shutil
 import time
 
 import bench_as_sent
+import bench_made
 import measure
 from measure import Contender, Missing, env
 from nginx_server import Nginx
@@ -147,4 +149,5 @@ def main():
         measure.table("%s: %d bytes, median of %d rounds" % (title, len(body), ROUNDS),
                       ["", "requests/s", "ours is × this", "", "CPU µs/request", "this is × ours"], rows)
         measure.note_missing(missing)
+    bench_made.main()
     bench_as_sent.main()
