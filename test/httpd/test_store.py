@@ -789,3 +789,37 @@ def test_htaccess_may_not(make_httpd):
                                          h.write("docroot/.htaccess", "WasmServeStore /tmp\n")))
     assert server.get("/app.wasm").status == 500
     server.wait_log("WasmServeStore not allowed here")
+
+
+def descriptors_below(folder):
+    """How many descriptors of all processes lead there."""
+    count = 0
+    for entry in glob.glob("/proc/[0-9]*/fd/*"):
+        try:
+            count += os.readlink(entry).startswith(folder)
+        except OSError:
+            continue  # closed, or the process has ended
+    return count
+
+
+def test_no_descriptor_is_lost(make_httpd):
+    """Where the kernel is to send the variant, it leaves as a file, which goes from pool to pool under HTTP/2."""
+    data = program(50000, 7)
+
+    def setup(server):
+        server.make_private("store")
+        settle(server.write("docroot/app.wasm", data))
+
+    httpd = make_httpd(config='EnableSendfile On\nWasmServeStore store\n<Directory "${docroot}">\nWasmServe On\n</Directory>',
+                       h2=True, setup=setup)
+    deadline = time.time() + env.PATIENCE
+    while httpd.get("/app.wasm", [("Accept-Encoding", "br")]).get("Content-Encoding") != "br":
+        assert time.time() < deadline
+        time.sleep(0.2)
+    for number in range(40):
+        ask = httpd.h2_request if number % 2 else httpd.request
+        answer = ask("GET", "/app.wasm", [("Accept-Encoding", "br")])
+        assert answer.get("Content-Encoding") == "br"
+    while descriptors_below(httpd.path("store/v/")) > 0:
+        assert time.time() < deadline, "%d descriptors are open" % descriptors_below(httpd.path("store/v/"))
+        time.sleep(0.2)
