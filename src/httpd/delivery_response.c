@@ -204,6 +204,11 @@ static int prepare_range(request_rec *r, bool use_range, apr_off_t size)
  * costs less. RATIONALE "Why is a small body read and not mapped?" */
 #define SMALL_BODY ((apr_size_t)64 * 1024)
 
+/* What is to be compressed is read in pieces of a little more than 64 KiB (APR takes something off
+ * for itself). Given less at first, the encoder of Brotli begins with a window of that size, and
+ * has to copy it into the whole one; which then comes fresh from the kernel each time. */
+#define COMPRESSED_PIECE ((apr_size_t)72 * 1024)
+
 /* How the body is read where it is not sent by sendfile. httpd's own buffers are 8 KB by default; a
  * small body goes into one of its own size, so that it leaves in one piece. */
 static void tune_reading(const request_rec *r, const struct delivery_file *file, apr_bucket *bucket)
@@ -221,7 +226,12 @@ static void tune_reading(const request_rec *r, const struct delivery_file *file,
         apr_bucket_file_enable_mmap(bucket, 0);
     }
 #endif
-    apr_bucket_file_set_buf_size(bucket, read && buffer < SMALL_BODY ? SMALL_BODY : buffer);
+    if (file->as_sent != CODING_IDENTITY && buffer < COMPRESSED_PIECE) {
+        buffer = COMPRESSED_PIECE;
+    } else if (read && buffer < SMALL_BODY) {
+        buffer = SMALL_BODY;
+    }
+    apr_bucket_file_set_buf_size(bucket, buffer);
 }
 
 static void insert_body(request_rec *r, const struct delivery_file *file,
