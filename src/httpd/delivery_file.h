@@ -21,7 +21,7 @@
 struct delivery_dictionary;
 struct delivery_source;
 struct kept_body;
-struct store_key;
+struct stored;
 
 struct delivery_file {
     enum coding coding;
@@ -32,7 +32,7 @@ struct delivery_file {
     const struct kept_body *body;         /* once it is open: all of it, in memory; or NULL */
     apr_finfo_t finfo;                    /* of the path when found, of fd once it is open */
     apr_off_t size;                       /* of the representation: the first bytes of the file */
-    const struct store_key *key;          /* in the store */
+    struct stored *stored;                /* what delivery_store.c knows of its own */
     const char *tag;      /* the whole entity tag, strong, of the content; NULL: made from finfo */
     const char *tag_word; /* goes into a tag that is made from finfo; NULL: the coding's token */
 };

@@ -162,17 +162,26 @@ static struct store_key key_of(const struct delivery_ask *ask, const struct stor
     return key;
 }
 
+/* A variant of the store: which one, and once it has been looked up, as it lies there. */
+struct stored {
+    struct store_key key;
+    struct store_seal seal;
+    struct stat st;
+    const struct kept_body *body; /* the file, with its seal, in memory; or */
+    int fd;                       /* its descriptor, which is the caller's to close; else -1 */
+};
+
 static void fill(struct delivery_file *file, enum coding coding, const struct delivery_ask *ask,
                  const struct store_entry *entry, uint64_t size)
 {
-    struct store_key *key = apr_palloc(ask->r->pool, sizeof(*key));
+    struct stored *stored = apr_palloc(ask->r->pool, sizeof(*stored));
 
-    *key = key_of(ask, entry, coding);
+    *stored = (struct stored){.key = key_of(ask, entry, coding), .fd = -1};
     *file = (struct delivery_file){.coding = coding,
                                    .source = &delivery_store,
                                    .path = ask->r->filename,
                                    .size = (apr_off_t)size,
-                                   .key = key};
+                                   .stored = stored};
 }
 
 static coding_set find_plain(const struct delivery_ask *ask, const struct store_entry *entry,
@@ -224,22 +233,14 @@ static bool has_versions(const struct delivery_ask *ask, const struct store_entr
     return has_new && has_old;
 }
 
-/* A variant as it lies in the store. */
-struct stored {
-    struct store_seal seal;
-    struct stat st;
-    const struct kept_body *body; /* the file, with its seal, in memory; or */
-    int fd;                       /* its descriptor, which is the caller's to close; else -1 */
-};
-
 /* The variant in memory, if it is there in the state that a stat of the file shows. One that is to
  * be touched is not looked for there: that takes a descriptor, and makes it another state. */
-static bool recall(request_rec *r, const struct store_key *key, struct stored *out)
+static bool recall(request_rec *r, struct stored *out)
 {
     struct fileid id;
     const uint8_t *bytes;
 
-    if (!store_stat_variant(store_service_store(), key, &out->st) ||
+    if (!store_stat_variant(store_service_store(), &out->key, &out->st) ||
         !delivery_file_from_memory(r, out->st.st_size) ||
         store_touch_is_due(&out->st, apr_time_sec(r->request_time))) {
         return false;
@@ -250,18 +251,17 @@ static bool recall(request_rec *r, const struct store_key *key, struct stored *o
         return false;
     }
     bytes = kept_body_bytes(out->body) + kept_body_size(out->body) - STORE_SEAL_SIZE;
-    return store_seal_fits(bytes, key, &out->st, &out->seal);
+    return store_seal_fits(bytes, &out->key, &out->st, &out->seal);
 }
 
-/* Looks for the variant in memory and in the store. */
-static bool look_up(request_rec *r, const struct store_key *key, struct stored *out)
+/* Looks for the variant with out->key in memory and in the store. */
+static bool look_up(request_rec *r, struct stored *out)
 {
-    *out = (struct stored){.fd = -1};
-    if (recall(r, key, out)) {
+    if (recall(r, out)) {
         return true;
     }
     out->body = NULL;
-    out->fd = store_open_variant(store_service_store(), key, &out->seal, &out->st);
+    out->fd = store_open_variant(store_service_store(), &out->key, &out->seal, &out->st);
     return out->fd >= 0;
 }
 
@@ -294,19 +294,19 @@ static coding_set find_deltas(const struct delivery_ask *ask, const struct store
     }
     for (int c = STORE_PLAIN; c < CODING_COUNT; c++) {
         coding_set bit = (coding_set)(1u << c);
-        struct store_key key = key_of(ask, entry, (enum coding)c);
-        struct stored stored;
+        struct stored stored = {.key = key_of(ask, entry, (enum coding)c), .fd = -1};
 
         if ((wanted & bit) == 0) {
             continue;
         }
-        if (!look_up(ask->r, &key, &stored)) {
+        if (!look_up(ask->r, &stored)) {
             missing |= bit;
             continue;
         }
         close_stored(&stored);
         if (stored.seal.body_size > 0) {
             fill(&found[c], (enum coding)c, ask, entry, stored.seal.body_size);
+            *found[c].stored = stored; /* in memory, it is not looked up again */
             have |= bit;
         }
     }
@@ -430,33 +430,34 @@ static bool open_stored(const struct delivery_ask *ask, struct delivery_file *fi
 {
     struct store *store = store_service_store();
     request_rec *r = ask->r;
-    struct stored stored;
+    struct stored *stored = file->stored;
 
     if (coding_needs_dictionary(file->coding) && !delivery_access_name(r, ask->dictionary->path)) {
         return false;
     }
-    if (!look_up(r, file->key, &stored) || stored.seal.body_size == 0 || !body_is_good(&stored)) {
+    if ((stored->body == NULL && !look_up(r, stored)) || stored->seal.body_size == 0 ||
+        !body_is_good(stored)) {
         if (passed_over_first(r->filename, r->finfo.mtime, REASON_BROKEN + file->coding)) {
             LOG_R(APLOG_INFO, 0, r, "%s: its %s variant in the store is gone or damaged",
                   r->filename, coding_info(file->coding)->token);
         }
-        close_stored(&stored);
+        close_stored(stored);
         store_heal(store);
-        ask_again(ask, file->key);
+        ask_again(ask, &stored->key);
         return false;
     }
-    if (stored.fd >= 0) {
-        store_touch(stored.fd, &stored.st, apr_time_sec(r->request_time));
+    if (stored->fd >= 0) {
+        store_touch(stored->fd, &stored->st, apr_time_sec(r->request_time));
     }
-    if (!take(r, &stored, file)) {
+    if (!take(r, stored, file)) {
         return false;
     }
     file->finfo = (apr_finfo_t){.filetype = APR_REG,
                                 .valid = APR_FINFO_TYPE | APR_FINFO_SIZE | APR_FINFO_MTIME,
-                                .size = stored.st.st_size,
-                                .mtime = apr_time_from_sec(stored.st.st_mtim.tv_sec)};
-    file->size = (apr_off_t)stored.seal.body_size;
-    file->tag = tag_of(r, &stored.seal);
+                                .size = stored->st.st_size,
+                                .mtime = apr_time_from_sec(stored->st.st_mtim.tv_sec)};
+    file->size = (apr_off_t)stored->seal.body_size;
+    file->tag = tag_of(r, &stored->seal);
     return true;
 }
 
