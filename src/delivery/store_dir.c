@@ -258,14 +258,36 @@ ssize_t store_read_record(int root, const char *path, uint8_t *out, size_t size,
     return n;
 }
 
+/* The name of the record of path's family, from the root of the store. */
+static bool family_record(char file[2 + STORE_FAMILY_NAME], const char *path)
+{
+    memcpy(file, "f/", 3);
+    return store_family_file(file + 2, path);
+}
+
+bool store_stat_family(const struct store *s, const char *path, struct stat *st)
+{
+    char file[2 + STORE_FAMILY_NAME];
+
+    return family_record(file, path) && fstatat(s->root, file, st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(st->st_mode);
+}
+
+int store_open_family(const struct store *s, const char *path)
+{
+    char file[2 + STORE_FAMILY_NAME];
+
+    return family_record(file, path) ? openat(s->root, file, READ_FLAGS) : -1;
+}
+
 bool store_find_family(const struct store *s, const char *path, struct store_family *family)
 {
     uint8_t record[STORE_FAMILY_MAX];
-    char file[2 + STORE_FAMILY_NAME] = "f/";
+    char file[2 + STORE_FAMILY_NAME];
     struct stat st;
     ssize_t n;
 
-    if (!store_family_file(file + 2, path)) {
+    if (!family_record(file, path)) {
         return false;
     }
     n = store_read_record(s->root, file, record, sizeof(record), &st);

@@ -79,6 +79,12 @@ bool store_add_job(const struct store *s, const struct store_job *job);
 /* The kept versions of the family of path; false if there are none. */
 bool store_find_family(const struct store *s, const char *path, struct store_family *family);
 
+/* For who keeps the record of that family in memory: what stat says of it, false if there is none;
+ * and a descriptor to read it by, which is the caller's, or -1. store_family_read makes of the
+ * bytes what store_find_family does. */
+bool store_stat_family(const struct store *s, const char *path, struct stat *st);
+int store_open_family(const struct store *s, const char *path);
+
 /* Opens the directory anew if it has been removed and made again, and the index if it has been
  * removed. For when something that should be there is not; cheap where nothing has happened. */
 void store_heal(struct store *s);

@@ -214,14 +214,54 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* The record of the file's family, from memory if it lies there as it did. It is small, and asked
+ * for with each delta. */
+static const struct kept_body *family_record(request_rec *r)
+{
+    const struct store *store = store_service_store();
+    const struct kept_body *body;
+    struct fileid id;
+    struct stat st;
+    int fd;
+
+    if (!store_stat_family(store, r->filename, &st)) {
+        return NULL;
+    }
+    id = fileid_of_stat(&st);
+    body = kept_body_find(&id, r->pool);
+    if (body == NULL) {
+        fd = store_open_family(store, r->filename);
+        if (fd < 0) {
+            return NULL;
+        }
+        if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+            id = fileid_of_stat(&st);
+            body = kept_body_read(fd, &id, r->request_time, r->pool);
+        }
+        close(fd);
+    }
+    return body;
+}
+
+static void find_family(request_rec *r, struct store_family *family)
+{
+    const struct kept_body *record = family_record(r);
+
+    *family = (struct store_family){0};
+    if (record != NULL && kept_body_size(record) <= STORE_FAMILY_MAX &&
+        !store_family_read(family, kept_body_bytes(record), kept_body_size(record))) {
+        *family = (struct store_family){0};
+    }
+}
+
 /* Whether the store has both versions; asks for what it has not. */
 static bool has_versions(const struct delivery_ask *ask, const struct store_entry *entry)
 {
     request_rec *r = ask->r;
-    struct store_family family = {0};
+    struct store_family family;
     bool has_new, has_old;
 
-    store_find_family(store_service_store(), r->filename, &family);
+    find_family(r, &family);
     has_new = store_family_find(&family, entry->digest, base_name(r->filename)) != NULL;
     has_old = store_family_find(&family, ask->dictionary->digest, ask->dictionary->name) != NULL;
     if (!has_new) {
