@@ -4,8 +4,9 @@
  *
  * How:     What the parser takes must be written exactly as it was read: the format has one form
  *          for each state. Then things are done to it, as the input's last bytes say, and what
- *          comes out must be a record as well, with an active version that is known. Memory:
- *          released before the function returns. Threads: one.
+ *          comes out must be a record as well, with an active version that is known.
+ * Memory:  released before the function returns.
+ * Threads: one.
  */
 #include "versions.h"
 
