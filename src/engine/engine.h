@@ -268,6 +268,8 @@ typedef struct wasm_compile_options {
     unsigned without;      /* ways to executable memory that are not to be tried; for tests:
                               1 a file, 2 a memfd, 4 anonymous memory */
     bool explicit_checks;  /* of memory accesses, also where guard pages could do it */
+    bool unwatched;        /* code that looks for neither deadline, interruption nor fuel: for
+                              measuring what that costs, with guests that end. Never in a cache */
     /* Asked before each function body: whether compiling shall be given up (INTERRUPTED). NULL:
      * what the load options say, while loading. Called by the compiling thread. */
     bool (*stop)(void *baton);

@@ -20,7 +20,8 @@ const char run_options_usage[] =
     "usage: wasmserve run [OPTION…] FILE.wasm [ARG…]\n"
     "  --invoke F            call the export F with the ARGs and print its results, a line each\n"
     "  --engine TIER         interpreter, compiler or auto (default); compiler,explicit: without\n"
-    "                        guard pages\n"
+    "                        guard pages; compiler,unwatched: without looking for deadlines,\n"
+    "                        to measure what that costs\n"
     "  --cache DIR           keep compiled code in this directory, and use what is there; "
     "compiles\n"
     "                        also without --engine, where that is possible\n"
@@ -210,6 +211,11 @@ static bool parse_words(run_options *options, int argc, char **argv)
     }
     if (i >= argc) {
         run_complain("which module?");
+        return false;
+    }
+    if (options->engine.compile.unwatched &&
+        (options->timeout_ms > 0 || options->limits.fuel != WASM_FUEL_OFF)) {
+        run_complain("code that is unwatched looks for neither --timeout nor --fuel");
         return false;
     }
     options->file = argv[i];

@@ -13,16 +13,18 @@ bool tool_engine_parse(const char *text, tool_engine *engine)
     static const struct {
         const char *word;
         wasm_tier tier;
-        bool explicit_checks;
-    } words[] = {{"auto", WASM_TIER_AUTO, false},
-                 {"interpreter", WASM_TIER_INTERPRETER, false},
-                 {"compiler", WASM_TIER_COMPILER, false},
-                 {"compiler,explicit", WASM_TIER_COMPILER, true}};
+        bool explicit_checks, unwatched;
+    } words[] = {{"auto", WASM_TIER_AUTO, false, false},
+                 {"interpreter", WASM_TIER_INTERPRETER, false, false},
+                 {"compiler", WASM_TIER_COMPILER, false, false},
+                 {"compiler,explicit", WASM_TIER_COMPILER, true, false},
+                 {"compiler,unwatched", WASM_TIER_COMPILER, false, true}};
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (strcmp(text, words[i].word) == 0) {
             engine->tier = words[i].tier;
             engine->compile.explicit_checks = words[i].explicit_checks;
+            engine->compile.unwatched = words[i].unwatched;
             return true;
         }
     }

@@ -14,7 +14,7 @@ typedef struct tool_engine {
 } tool_engine;
 
 /* "auto", "interpreter", "compiler", or "compiler,explicit": with explicit checks of memory
- * accesses in place of guard pages. */
+ * accesses in place of guard pages; or "compiler,unwatched": without looking for deadlines. */
 bool tool_engine_parse(const char *text, tool_engine *engine);
 /* Before anything is loaded: what compiled code wants of the process and of the limits of a store
  * with at most `memories` memories. */

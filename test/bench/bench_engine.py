@@ -6,10 +6,14 @@ less that of the same module with nothing to do, so that loading does not count;
 their code in a cache that is filled before the first round: of the Go program, what has nothing to do is much smaller.
 Contenders: `wasmserve run` with a deadline, in each tier that the build has; V8 in node, its optimizing and its baseline
 compiler, each alone; wazero's interpreter and its compiler, without a deadline and with one, where `wazero` is
-installed; and, for C, the same source compiled for this machine.
+installed; wasmtime, where a Python has the package of that name; and, for C, the same source compiled for this machine.
+What the deadline costs is seen beside code that does not look for it.
+
+The last table is of compiling: bytes of modules for each second of processor time, of a whole process.
 """
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -34,8 +38,13 @@ GOAL_V8_MIXTURE = 0.15  # of V8's speed at least
 GOAL_WAZERO = 15.0  # times the speed of wazero's interpreter at least
 # What the compiler, whose deadline is always watched, is to reach: times the speed of whom at least.
 COMPILER_GOALS = [("V8 (optimizing)", "V8, optimizing", 0.65), ("wazero's compiler, without deadline", "wazero, compiler", 1.5),
-                  ("wazero's compiler, with deadline", "wazero, compiler, deadline", 5.0)]
+                  ("wazero's compiler, with deadline", "wazero, compiler, deadline", 5.0), ("wasmtime", "wasmtime", 0.6)]
 GOAL_SLOWEST = 0.3
+GOAL_DEADLINE = 1.05  # times the time of code that does not look for one, at most
+# Of compiling, for each core: megabytes in a second, and times wazero's speed, at least.
+GOAL_COMPILING = 5.0
+GOAL_COMPILING_WAZERO = 4.0
+UNWATCHED = "wasmserve, compiler, unwatched"
 
 NODE = """
 const fs = require("fs");
@@ -48,6 +57,26 @@ const began = process.hrtime.bigint();
 wasi.start(instance);
 const seconds = Number(process.hrtime.bigint() - began) / 1e9;
 console.log(JSON.stringify({ result: fs.readFileSync(out, "utf8"), seconds }));
+"""
+
+WASMTIME = """
+import json, sys, time, wasmtime
+engine = wasmtime.Engine()
+module = wasmtime.Module.from_file(engine, sys.argv[1])
+linker, store, wasi = wasmtime.Linker(engine), wasmtime.Store(engine), wasmtime.WasiConfig()
+linker.define_wasi()
+wasi.argv, wasi.stdout_file = ["guest"], sys.argv[2]
+store.set_wasi(wasi)
+start = linker.instantiate(store, module).exports(store)["_start"]
+began = time.perf_counter()
+try:
+    start(store)
+except wasmtime.ExitTrap as end:
+    if end.code != 0:
+        raise
+seconds = time.perf_counter() - began
+store.close()
+print(json.dumps({"result": open(sys.argv[2]).read(), "seconds": seconds}))
 """
 
 
@@ -110,15 +139,28 @@ class Contender:
         return max(took - best, 1e-4), result
 
 
-class Node(Contender):
-    def __init__(self, name, flags):
-        program = measure.need("node", "nodejs")
+class Script(Contender):
+    """One that tells the time of the call itself: a script, run by `command`, with the module and a file for what
+    the guest says."""
+
+    def __init__(self, name, command):
         out = os.path.join(measure.OUT, "engine", "said")
-        super().__init__(name, lambda files: [program, "--no-warnings", *flags, "-e", NODE, files.module, out])
+        super().__init__(name, lambda files: [*command, files.module, out])
 
     def seconds(self, full, idle):
         said = json.loads(measure.run(self.command(full)))
         return said["seconds"], said["result"].strip()
+
+
+def node(name, flags):
+    return Script(name, [measure.need("node", "nodejs"), "--no-warnings", *flags, "-e", NODE])
+
+
+def wasmtime():
+    for python in (os.environ.get("WASMTIME_PYTHON"), sys.executable, shutil.which("python3")):
+        if python and subprocess.run([python, "-c", "import wasmtime"], capture_output=True).returncode == 0:
+            return Script("wasmtime", [python, "-c", WASMTIME])
+    raise Missing("no Python that has wasmtime (PyPI: wasmtime; WASMTIME_PYTHON names one)")
 
 
 def contenders():
@@ -154,8 +196,13 @@ def contenders():
             missing.append((name, str(why).strip().splitlines()[-1].rpartition(": ")[2]))
             continue
         found.append(Contender(name, lambda files, command=tuple(command): [*command, files.module]))
-    add("V8", lambda: Node("V8, optimizing", ["--no-liftoff", "--no-wasm-lazy-compilation"]))
-    add("V8", lambda: Node("V8, baseline", ["--liftoff-only"]))
+    add("V8", lambda: node("V8, optimizing", ["--no-liftoff", "--no-wasm-lazy-compilation"]))
+    add("V8", lambda: node("V8, baseline", ["--liftoff-only"]))
+    if any(contender.name == "wasmserve, compiler" for contender in found):
+        # Never kept in a cache: of Go, compiling would be most of it.
+        found.append(Contender(UNWATCHED, lambda files: files.native and [
+            env.TOOL, "run", "--engine", "compiler,unwatched", files.module]))
+    add("wasmtime", wasmtime)
     add("wazero", lambda: wazero("wazero, compiler", ["-cachedir", cache("wazero")]))
     add("wazero", lambda: wazero("wazero, compiler, deadline", ["-timeout", "%dms" % DEADLINE, "-cachedir", cache("wazero")]))
     add("wazero", lambda: wazero("wazero, interpreter", ["-interpreter"]))
@@ -183,6 +230,36 @@ def run_round(found, files, seconds):
                 results[contender.name] = outcome[1]
         if len(set(results.values())) != 1:
             raise RuntimeError("the engines do not agree on %s: %r" % (name, results))
+
+
+# ---- compiling
+
+
+def processor_time(command):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    measure.run(command)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def compiling():
+    guests = os.path.join(measure.BUILD_DIR, "guests")
+    modules = [path for path in (os.path.join(guests, name) for name in ("hello.wasm", "files.wasm", "go_hello.wasm", "go_cgi.wasm"))
+               if os.path.exists(path)]
+    peers = {"wasmserve": [env.TOOL, "compile"]}
+    if shutil.which("wazero"):
+        peers["wazero"] = ["wazero", "compile"]
+    rows, ratios, speeds = [], [], []
+    for path in modules:
+        size = os.path.getsize(path) / 1e6
+        best = {name: min(processor_time([*command, path]) for _ in range(ROUNDS)) for name, command in peers.items()}
+        speeds.append(size / best["wasmserve"])
+        ratios += [best["wazero"] / best["wasmserve"]] if "wazero" in best else []
+        rows.append([os.path.basename(path), "%.2f" % size, "%.1f" % speeds[-1],
+                     "%.1f" % (size / best["wazero"]) if "wazero" in best else "-", "%.2f" % ratios[-1] if ratios else "-"])
+    measure.table("Compiling: MB of modules in a second of one core", ["", "MB", "wasmserve", "wazero", "ratio"], rows)
+    seen = [("compiling, MB/s and core", speeds, GOAL_COMPILING), ("compiling's speed, × wazero", ratios, GOAL_COMPILING_WAZERO)]
+    return [[text, statistics.geometric_mean(figures), wanted] for text, figures, wanted in seen if figures]
 
 
 def main():
@@ -232,5 +309,10 @@ def main():
     slowest = [r for r in (ratio(base, compiled, name) for name in files) if r is not None]
     if slowest and base != compiled:
         goal("compiler's speed on its slowest, × V8", min(slowest), lambda n: n >= GOAL_SLOWEST, ">= %g" % GOAL_SLOWEST)
+    if compiled in seconds:
+        goal("what the deadline costs, × its time without", mean(compiled, UNWATCHED), lambda n: n <= GOAL_DEADLINE,
+             "<= %g" % GOAL_DEADLINE)
+        for text, figure, wanted in compiling():
+            goal(text, figure, lambda n, wanted=wanted: n >= wanted, ">= %g" % wanted)
     measure.table("Goals", ["", "seen", "wanted", ""], goals)
     measure.note_missing(missing + lacking)

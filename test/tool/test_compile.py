@@ -4,6 +4,7 @@ or what is damaged anywhere, is not."""
 import fcntl
 import os
 import platform
+import re
 import struct
 import subprocess
 import time
@@ -229,6 +230,28 @@ def test_the_compiled_file_needs_one_module_and_a_place(module, tmp_path):
     (tmp_path / "folder").mkdir()
     assert tool("compile", "-o", str(tmp_path / "folder"), str(module)).returncode == 1
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
+
+
+COUNTS = """(module (func (export "count") (param i32) (result i32)
+  (local i32)
+  (loop $on
+    (local.set 1 (i32.add (local.get 1) (local.get 0)))
+    (br_if $on (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+  (local.get 1)))"""
+
+
+def test_unwatched_code_is_shorter_and_never_kept(cache, tmp_path):
+    counts, sizes = assemble(tmp_path, COUNTS, "counts.wasm"), []
+    for engine in ("compiler,unwatched", "compiler"):
+        done = subprocess.run([TOOL, "run", "--cache", str(cache), "--engine", engine, "--invoke", "count", str(counts), "100"],
+                              capture_output=True, text=True, timeout=60, env={**os.environ, "WASMSERVE_TRACE": "prepare"})
+        assert (done.returncode, done.stdout) == (0, "5050\n"), done.stderr
+        assert len(files(cache)) == len(sizes)
+        sizes.append(int(re.search(r"function 0: (\d+) bytes of code", done.stderr).group(1)))
+    assert sizes[0] < sizes[1]
+    for limit in (["--timeout", "1s"], ["--fuel", "1000"]):
+        done = tool("run", "--engine", "compiler,unwatched", *limit, "--invoke", "count", str(counts), "100")
+        assert done.returncode == 64 and "neither --timeout nor --fuel" in done.stderr
 
 
 # ---- several at once, and for years

@@ -98,6 +98,17 @@ void build_poke(builder *b, ir_ref at, uint64_t offset, ir_ref value, unsigned w
     b->f->instrs[r].extra = IR_ACCESS(width, alias);
 }
 
+ir_ref build_poll(builder *b)
+{
+    return b->options.unwatched ? 0 : build_op(b, IR_POLL, IR_VOID, b->store, 0, 0, 0);
+}
+
+void build_set_cost(builder *b, ir_ref poll)
+{
+    if (!b->options.unwatched)
+        b->f->instrs[poll].imm = b->cost;
+}
+
 void build_trap_if(builder *b, ir_ref condition, wasm_status status)
 {
     build_op(b, IR_TRAP_IF, IR_VOID, condition, 0, 0, (uint64_t)status);
@@ -423,7 +434,7 @@ static wasm_status sink_begin(void *baton, const validate_locals *locals, wasm_r
     b->instance = build_op(b, IR_INSTANCE, IR_I64, 0, 0, 0, 0);
     b->store = build_peek(b, IR_I64, b->instance, offsetof(wasm_instance, store), 8,
                           IR_ALIAS_INSTANCE, true);
-    b->entry_poll = build_op(b, IR_POLL, IR_VOID, b->store, 0, 0, 0);
+    b->entry_poll = build_poll(b);
     b->zero[IR_I32] = build_i32(b, 0);
     b->zero[IR_I64] = build_i64(b, 0);
     b->zero[IR_F32] = build_op(b, OP_F32_CONST, IR_F32, 0, 0, 0, 0);
@@ -498,7 +509,7 @@ wasm_status build_function(builder *b, uint32_t func, ir_func *f, bool *declined
         return status;
     *declined = b->declined;
     if (!b->declined)
-        f->instrs[b->entry_poll].imm = b->cost;
+        build_set_cost(b, b->entry_poll);
     return status_of(b);
 }
 

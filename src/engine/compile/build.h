@@ -12,8 +12,9 @@
 #include "validate.h"
 
 typedef struct build_options {
-    bool guarded; /* memory 0 lies in a reservation of 4 GiB and NATIVE_GUARD_BYTES, and never
-                     moves: its accesses need no check */
+    bool guarded;   /* memory 0 lies in a reservation of 4 GiB and NATIVE_GUARD_BYTES, and never
+                       moves: its accesses need no check */
+    bool unwatched; /* without IR_POLL (wasm_compile_options) */
     const target *target;
 } build_options;
 

@@ -145,7 +145,7 @@ static void build_loop(builder *b, const validate_op *op)
     b->f->blocks[header].is_loop_header = true;
     l->outer_cost = b->cost;
     b->cost = 0;
-    l->poll = build_op(b, IR_POLL, IR_VOID, b->store, 0, 0, 0);
+    l->poll = build_poll(b);
     b->height = l->height;
     push_values(b, l, op->block->params, op->block->param_count);
 }
@@ -184,7 +184,7 @@ static void build_end(builder *b, const validate_op *op)
     uint32_t label = e->label;
 
     if (e->kind == FRAME_LOOP) {
-        b->f->instrs[e->poll].imm = b->cost;
+        build_set_cost(b, e->poll);
         b->cost = e->outer_cost;
         build_seal_loop(b, e);
         if (!op->reachable)

@@ -88,6 +88,9 @@ ir_ref build_peek(builder *b, ir_type type, ir_ref from, uint64_t offset, unsign
                   ir_alias alias, bool constant);
 void build_poke(builder *b, ir_ref at, uint64_t offset, ir_ref value, unsigned width,
                 ir_alias alias);
+/* A look at the interrupt word, and how much fuel it takes, when that is known. */
+ir_ref build_poll(builder *b);
+void build_set_cost(builder *b, ir_ref poll);
 void build_trap_if(builder *b, ir_ref condition, wasm_status status);
 /* ---- build_control.c */
 void build_control(builder *b, const validate_op *op);

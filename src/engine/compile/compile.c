@@ -539,7 +539,7 @@ static wasm_status map(job *j, wasm_report *report)
         native_dump_code(j->out, j->image, j->image_length, o);
     if (o->file && !cache_hand_over(j->out, j->image, j->image_length, o, &j->key))
         return WASM_E_NO_MEMORY;
-    if (o->cache && !(o->without & 1u << CODE_WAY_FILE) &&
+    if (o->cache && !o->unwatched && !(o->without & 1u << CODE_WAY_FILE) &&
         cache_store(j->out, j->image, j->image_length, o, &j->key)) {
         native_module *kept = cache_load(j->module, o, &j->key, j->build.guarded);
 
@@ -557,7 +557,8 @@ static wasm_status map(job *j, wasm_report *report)
 /* Whoever wants to see what compiling does wants it done. */
 static bool reads_cache(const wasm_compile_options *o)
 {
-    return o->cache && !o->dump && !o->file && !o->declined && !(o->without & 1u << CODE_WAY_FILE);
+    return o->cache && !o->unwatched && !o->dump && !o->file && !o->declined &&
+           !(o->without & 1u << CODE_WAY_FILE);
 }
 
 static wasm_status run(job *j, wasm_report *report)
@@ -672,7 +673,9 @@ static build_options build_of(const wasm_module *module, const wasm_compile_opti
 {
     const target *here = target_here();
 
-    return (build_options){.guarded = wants_guard(module, options, here), .target = here};
+    return (build_options){.guarded = wants_guard(module, options, here),
+                           .unwatched = options->unwatched,
+                           .target = here};
 }
 
 native_code *compile_find(const wasm_module *module, const wasm_compile_options *options)
