@@ -4,10 +4,10 @@
  * How:     Loading is a line of rooms, each of which trusts the one before: decode (structure),
  *          validate_module (all types but those of bodies), the tier's prepare (validates each body
  *          once while it translates it), image (initial memory). Every module can be interpreted;
- *          compiled code is an addition, made while loading or later. Where it comes from the code
- *          cache while loading, and is all that the module needs, this engine has validated the
- *          bodies of the same bytes before, and the tier may wait with them until it is asked to
- *          run one. This is the only file that knows that there is more than one tier.
+ *          compiled code is an addition, made while loading or later. Where it is made while
+ *          loading, or was before, of the same bytes, the compiler has validated the bodies; if it
+ *          has code for all of them, the tier waits with its own until it is asked to run one. This
+ *          is the only file that knows that there is more than one tier.
  * Memory:  All that a module holds hangs on its arena and quota; wasm_module_free() undoes the line
  *          backwards.
  * Threads: A module is changed by the loading thread alone and is immutable afterwards, but for the
@@ -26,37 +26,6 @@
 
 /* ---- loading --------------------------------------------------------------------------------- */
 
-/* Code out of the cache, for a module that is to have some from the beginning. */
-static native_code *find_code(const wasm_module *module, const wasm_load_options *options)
-{
-    return options->tier == WASM_TIER_COMPILER && options->compile
-               ? compile_find(module, options->compile)
-               : NULL;
-}
-
-static wasm_status finish(wasm_module *module, const wasm_load_options *options,
-                          wasm_report *report)
-{
-    native_code *native;
-    wasm_status status;
-
-    TRY(validate_module(module, report));
-    module->tier = &interp_tier;
-    native = find_code(module, options);
-    atomic_store_explicit(&module->native, native, memory_order_relaxed);
-    if (native)
-        module->used |= native->used;
-    if (native && native->complete && module->trace == 0)
-        TRY(module->tier->postpone(module, report));
-    else
-        TRY(module->tier->prepare(module, report));
-    status = image_make(module);
-    if (status != WASM_OK)
-        return report_fail(report, status, WASM_NO_OFFSET, WASM_NO_FUNC,
-                           "while placing data segments");
-    return WASM_OK;
-}
-
 static bool has_code(const wasm_module *module)
 {
     return atomic_load_explicit(&module->native, memory_order_acquire) != NULL;
@@ -71,15 +40,71 @@ static void add(wasm_module *module, native_code *code)
         code->tier->release(code); /* somebody was quicker */
 }
 
-/* Makes code for a module for which none is kept. */
+/* Code that is kept, or is made now, for a module that has none. */
 static wasm_status add_code(wasm_module *module, const wasm_compile_options *options,
                             wasm_report *report)
 {
     static const wasm_compile_options defaults = {0};
     native_code *code;
 
-    TRY(compile_module(module, options ? options : &defaults, &code, report));
+    if (!options)
+        options = &defaults;
+    code = compile_find(module, options);
+    if (!code)
+        TRY(compile_module(module, options, &code, report));
     add(module, code);
+    return WASM_OK;
+}
+
+static bool is_refusal(wasm_status status)
+{
+    const wasm_class class = wasm_status_class(status);
+
+    return class == WASM_CLASS_MALFORMED || class == WASM_CLASS_INVALID;
+}
+
+/* Compiles first, and leaves the interpreter for when it is needed. A body that is refused is left
+ * to the interpreter as well, which reads them in their order and reports the first. */
+static wasm_status prepare_code(wasm_module *module, const wasm_load_options *options,
+                                wasm_report *report)
+{
+    wasm_status status = add_code(module, options->compile, report);
+    const native_code *code = atomic_load_explicit(&module->native, memory_order_relaxed);
+
+    if (is_refusal(status)) {
+        report_clear(report);
+        TRY(module->tier->prepare(module, report));
+    }
+    TRY(status);
+    module->used |= code->used;
+    return code->complete ? module->tier->postpone(module, report)
+                          : module->tier->prepare(module, report);
+}
+
+/* Bodies, in whichever way they are to be run. Who watches sees both tiers at work. */
+static wasm_status prepare(wasm_module *module, const wasm_load_options *options,
+                           wasm_report *report)
+{
+    const bool compiled = options->tier == WASM_TIER_COMPILER;
+
+    if (compiled && module->trace == 0)
+        return prepare_code(module, options, report);
+    TRY(module->tier->prepare(module, report));
+    return compiled ? add_code(module, options->compile, report) : WASM_OK;
+}
+
+static wasm_status finish(wasm_module *module, const wasm_load_options *options,
+                          wasm_report *report)
+{
+    wasm_status status;
+
+    TRY(validate_module(module, report));
+    module->tier = &interp_tier;
+    TRY(prepare(module, options, report));
+    status = image_make(module);
+    if (status != WASM_OK)
+        return report_fail(report, status, WASM_NO_OFFSET, WASM_NO_FUNC,
+                           "while placing data segments");
     return WASM_OK;
 }
 
@@ -99,8 +124,6 @@ wasm_status wasm_module_load(const uint8_t *bytes, size_t length, const wasm_loa
     if (status != WASM_OK)
         return status;
     status = finish(module, options, report);
-    if (status == WASM_OK && options->tier == WASM_TIER_COMPILER && !has_code(module))
-        status = add_code(module, options->compile, report);
     if (status != WASM_OK) {
         wasm_module_free(module);
         return status;
@@ -113,16 +136,8 @@ wasm_status wasm_module_load(const uint8_t *bytes, size_t length, const wasm_loa
 wasm_status wasm_module_compile(wasm_module *module, const wasm_compile_options *options,
                                 wasm_report *report)
 {
-    native_code *kept;
-
     report_clear(report);
-    if (has_code(module))
-        return WASM_OK;
-    kept = options ? compile_find(module, options) : NULL;
-    if (!kept)
-        return add_code(module, options, report);
-    add(module, kept);
-    return WASM_OK;
+    return has_code(module) ? WASM_OK : add_code(module, options, report);
 }
 
 bool wasm_compiler_available(const wasm_compile_options *options, char *how, size_t size)

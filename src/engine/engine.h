@@ -306,9 +306,9 @@ typedef struct wasm_load_options {
     size_t quota;           /* bytes that loading and preparing may allocate; 0: no bound */
     wasm_tier
         tier; /* AUTO is the interpreter, until wasm_module_compile() has brought compiled code.
-                 COMPILER compiles while loading, and fails where that is not possible; function
-                 bodies for which the code cache has code are taken as valid, which is what they
-                 were when it was made, and validated should the interpreter ever run them */
+                 COMPILER compiles while loading, and fails where that is not possible; then the
+                 interpreter translates bodies when it is first to run one. For those for which the
+                 code cache has code that is also when they are validated again */
     const wasm_compile_options *compile; /* for COMPILER; NULL: all zeroes */
     unsigned trace;                      /* wasm_trace_bit mask; lines go to log */
     wasm_log_fn log;                     /* may be NULL */

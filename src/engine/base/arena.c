@@ -4,7 +4,8 @@
  * How: an arena bumps a pointer through zeroed chunks. Chunks double from FIRST_CHUNK to
  * LAST_CHUNK bytes, so that a small module costs little and a large one few system calls; what is
  * larger than a quarter of a chunk gets one of its own, behind the current one, which stays open.
- * Blocks of calloc() come from fresh pages where they are large, so that zeroing costs nothing.
+ * Blocks of calloc() come from fresh pages where they are large, so that zeroing costs nothing; a
+ * chunk that has been cleared is zeroed as it is handed out again.
  *
  *   chunks ─▶ [head│used…│next     end] ─▶ [head│one large block] ─▶ [head│full] ─▶ NULL
  *
@@ -94,6 +95,33 @@ void arena_release(arena *a)
     arena_init(a, a->quota);
 }
 
+void arena_clear(arena *a)
+{
+    arena_chunk *open = NULL;
+    size_t allocated = 0;
+
+    /* The open chunk is the one that `end` is the end of: large blocks stand behind it. */
+    for (arena_chunk *chunk = a->chunks; chunk != NULL;) {
+        arena_chunk *after = chunk->after;
+        if (open == NULL && a->end == (uint8_t *)chunk + chunk->size) {
+            open = chunk;
+            allocated = chunk->size;
+        } else {
+            quota_free(a->quota, chunk, chunk->size);
+        }
+        chunk = after;
+    }
+    arena_init(a, a->quota);
+    if (open == NULL)
+        return;
+    open->after = NULL;
+    a->chunks = open;
+    a->next = (uint8_t *)(open + 1);
+    a->end = (uint8_t *)open + open->size;
+    a->allocated = allocated;
+    a->used_before = true;
+}
+
 static arena_chunk *arena_chunk_new(arena *a, size_t size)
 {
     if (!quota_take(a->quota, size))
@@ -144,10 +172,11 @@ void *arena_alloc(arena *a, size_t count, size_t size)
         a->chunks = chunk;
         a->next = (uint8_t *)(chunk + 1);
         a->end = (uint8_t *)chunk + chunk_size;
+        a->used_before = false;
     }
     void *block = a->next;
     a->next += bytes;
-    return block;
+    return a->used_before ? memset(block, 0, bytes) : block;
 }
 
 char *arena_copy(arena *a, const void *bytes, size_t length)

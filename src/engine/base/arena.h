@@ -36,10 +36,13 @@ typedef struct arena {
     arena_chunk *chunks;
     uint8_t *next, *end;
     size_t allocated; /* bytes taken from the quota */
+    bool used_before; /* the open chunk: blocks are zeroed when they are handed out */
 } arena;
 
 void arena_init(arena *a, quota *q);
 void arena_release(arena *a); /* frees all; the arena may be used again */
+/* The same, but what the next user is likely to need is kept: for work that comes in pieces. */
+void arena_clear(arena *a);
 /* Zeroed, aligned to 16. NULL when the quota or the system refuses, or when the product overflows.
  * count*size of 0 gives a unique non-NULL pointer. */
 void *arena_alloc(arena *a, size_t count, size_t size);

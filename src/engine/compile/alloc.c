@@ -273,6 +273,28 @@ static void born(const alloc_state *s, pressure *p, ir_ref value)
         p->most[kind] = p->now[kind];
 }
 
+/* What the phis of `below` take from the block. Edges are looked for before phis: a dispatch loop
+ * has hundreds of both. */
+static void enter_phis(alloc_state *s, uint32_t block, const ir_block *below, uint32_t end,
+                       pressure *pressed)
+{
+    const ir_func *f = s->f;
+    if (!below->first || f->instrs[below->first].op != IR_PHI)
+        return;
+    for (uint32_t p = 0; p < below->pred_count; p++) {
+        if (below->preds[p] != block)
+            continue;
+        for (ir_ref ref = below->first; ref && f->instrs[ref].op == IR_PHI;
+             ref = f->instrs[ref].next) {
+            ir_ref value = ir_list_items(f, f->instrs[ref].extra)[p];
+            if (s->next[value] == ALLOC_NEVER)
+                born(s, pressed, value);
+            if (s->next[value] > end)
+                s->next[value] = end;
+        }
+    }
+}
+
 /* What lives at the end of the block: into s->next, as a distance. */
 static void enter_from_below(alloc_state *s, uint32_t block, uint32_t end, pressure *pressed)
 {
@@ -295,22 +317,16 @@ static void enter_from_below(alloc_state *s, uint32_t block, uint32_t end, press
             if (s->next[value] > at)
                 s->next[value] = at;
         }
-        for (ir_ref ref = b->first; ref && f->instrs[ref].op == IR_PHI; ref = f->instrs[ref].next)
-            for (uint32_t p = 0; p < b->pred_count; p++)
-                if (b->preds[p] == block) {
-                    ir_ref value = ir_list_items(f, f->instrs[ref].extra)[p];
-                    if (s->next[value] == ALLOC_NEVER)
-                        born(s, pressed, value);
-                    if (s->next[value] > end)
-                        s->next[value] = end;
-                }
+        enter_phis(s, block, b, end, pressed);
     }
 }
 
-/* One block backwards: distances of all uses in it and of what lives at its beginning. */
-static void measure_block(alloc_state *s, uint32_t block)
+/* One block backwards: distances of all uses in it and of what lives at its beginning. True: the
+ * latter are others than before. */
+static bool measure_block(alloc_state *s, uint32_t block)
 {
     ir_func *f = s->f;
+    bool changed = false;
     alloc_block *a = &s->blocks[block];
     uint32_t end = s->position[f->blocks[block].last] + 1, call = ALLOC_NEVER;
     pressure pressed = {{0, 0}, {0, 0}};
@@ -347,9 +363,26 @@ static void measure_block(alloc_state *s, uint32_t block)
         uint32_t distance = at == ALLOC_NEVER ? ALLOC_FAREST : at - a->first_position;
         if (call != ALLOC_NEVER && at > call)
             distance = sum(distance, ALLOC_FAR_CALL);
-        a->live[i].distance = distance > ALLOC_FAREST ? ALLOC_FAREST : distance;
+        if (distance > ALLOC_FAREST)
+            distance = ALLOC_FAREST;
+        changed |= a->live[i].distance != distance;
+        a->live[i].distance = distance;
         s->next[value] = ALLOC_NEVER;
     }
+    return changed;
+}
+
+/* Whether the block looks at distances that have become others since it was measured: of a loop
+ * whose header had not been measured then, or of a block that was measured anew. */
+static bool is_stale(const alloc_state *s, uint32_t block)
+{
+    uint32_t count;
+    const uint32_t *succ = alloc_successors(s->f, block, &count);
+    for (uint32_t k = 0; k < count; k++)
+        if (s->blocks[succ[k]].moved ||
+            s->blocks[succ[k]].first_position <= s->blocks[block].first_position)
+            return true;
+    return false;
 }
 
 /* The header of the loop around a header's, or 0. */
@@ -368,13 +401,14 @@ static void measure(alloc_state *s)
         s->next[ref] = ALLOC_NEVER;
     bool loops = false;
     for (uint32_t i = s->sequence_count; i-- > 0;) {
-        measure_block(s, s->sequence[i]);
+        (void)measure_block(s, s->sequence[i]);
         loops |= f->blocks[s->sequence[i]].is_loop_header;
     }
     if (!loops)
         return;
     for (uint32_t i = s->sequence_count; i-- > 0;)
-        measure_block(s, s->sequence[i]);
+        if (is_stale(s, s->sequence[i]))
+            s->blocks[s->sequence[i]].moved = measure_block(s, s->sequence[i]);
     for (uint32_t i = s->sequence_count; i-- > 0;) {
         uint32_t block = s->sequence[i];
         if (f->blocks[block].is_cold)

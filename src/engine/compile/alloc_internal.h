@@ -37,6 +37,7 @@ typedef struct alloc_block {
                              in the whole loop */
     alloc_held *begin, *end; /* registers at its borders */
     uint8_t begin_count, end_count;
+    bool moved;    /* what lives at its beginning has other distances than at first */
     bool assigned; /* `begin` and `end` are known; during the assignment */
     bool begun;
 } alloc_block;

@@ -131,11 +131,15 @@ uint32_t build_block(builder *b, bool is_sealed)
     return block;
 }
 
+/* Variables with neighbouring numbers share a line of the processor's cache in each block: most of
+ * the time goes into waiting for it. Not more of them than NEIGHBOURS stand in a row, or blocks
+ * with many would be in each other's way. */
 static definition *find(const builder *b, uint32_t block, uint32_t variable)
 {
+    enum { NEIGHBOURS = 4 };
     uint32_t mask = b->definition_places - 1;
-    uint64_t hash = ((uint64_t)block << 32 | variable) * 0x9E3779B97F4A7C15u;
-    uint32_t place = (uint32_t)(hash >> 32) & mask;
+    uint64_t hash = ((uint64_t)block << 32 | variable / NEIGHBOURS) * 0x9E3779B97F4A7C15u;
+    uint32_t place = (((uint32_t)(hash >> 32) * NEIGHBOURS) + variable % NEIGHBOURS) & mask;
 
     while (b->definitions[place].stamp == b->stamp &&
            (b->definitions[place].block != block || b->definitions[place].variable != variable))

@@ -157,7 +157,7 @@ static wasm_status compile_piece(worker *w, kind what, uint32_t index, piece *ou
         native_dump_form(&f, index, w->job->options);
     if (status == WASM_OK && !declined)
         status = w->job->target->emit(&f, code, &entry);
-    arena_release(&w->arena);
+    arena_clear(&w->arena);
     if (code->status != WASM_OK)
         return code->status;
     if (status == WASM_E_QUOTA && what == KIND_FUNC) {
@@ -476,6 +476,8 @@ static wasm_status out_new(job *j)
     out->guarded = j->build.guarded;
     out->entry_count = module->func_count;
     out->wrapper_count = module->type_count;
+    for (uint32_t i = 0; i < j->worker_count; i++)
+        out->head.used |= j->workers[i].view.used;
     for (uint32_t i = 0; i < module->func_count; i++)
         out->func_count += j->funcs[i].there;
     out->head.complete = out->func_count == j->own_count;

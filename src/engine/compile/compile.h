@@ -22,9 +22,10 @@ bool compile_probe(const wasm_compile_options *options, char *how, size_t size);
 native_code *compile_find(const wasm_module *module, const wasm_compile_options *options);
 
 /* Makes it, and keeps it in options->cache; *out as above. A function that the compiler declines is
- * run by the module's tier. The module must have been validated. Errors: NO_COMPILER,
- * NO_EXECUTABLE, QUOTA (of the module, for all that compiling needs), NO_MEMORY, and what
- * module->stop says. */
+ * run by the module's tier. What is not a function's body must have been validated; bodies that are
+ * compiled are so as well, others need not be. Errors: that of a body, not of the first one,
+ * NO_COMPILER, NO_EXECUTABLE, QUOTA (of the module, for all that compiling needs), NO_MEMORY, and
+ * what module->stop says. */
 wasm_status compile_module(const wasm_module *module, const wasm_compile_options *options,
                            native_code **out, wasm_report *report);
 

@@ -181,7 +181,8 @@ void ir_resolve_operands(ir_func *f, ir_ref ref)
     ir_ref *operand;
 
     IR_EACH_OPERAND(f, &f->instrs[ref], operand)
-    *operand = ir_resolve(f, *operand);
+    if (f->instrs[*operand].op == OP_NOP) /* few are */
+        *operand = ir_resolve(f, *operand);
 }
 
 void ir_settle(ir_func *f)
@@ -307,23 +308,6 @@ ir_type ir_type_of(wasm_valtype type)
            : type == WASM_F64  ? IR_F64
            : type == WASM_V128 ? IR_V128
                                : IR_I64;
-}
-
-static bool lists_operands(unsigned op)
-{
-    return op == IR_PHI || op == IR_CALL || op == IR_CALL_CODE || op == IR_CALL_HELPER ||
-           op == IR_RETURN;
-}
-
-ir_operands ir_operands_of(const ir_func *f, ir_instr *instr)
-{
-    ir_operands it = {instr->arg, instr->arg + 3, NULL, NULL};
-
-    if (lists_operands(instr->op) && instr->extra) {
-        it.list = ir_list_items(f, instr->extra);
-        it.list_end = it.list + ir_list_count(f, instr->extra);
-    }
-    return it;
 }
 
 void ir_count_uses(ir_func *f)

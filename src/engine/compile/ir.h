@@ -185,7 +185,19 @@ ir_type ir_type_of(wasm_valtype type);
 typedef struct ir_operands {
     ir_ref *fixed, *fixed_end, *list, *list_end;
 } ir_operands;
-ir_operands ir_operands_of(const ir_func *f, ir_instr *instr);
+static inline ir_operands ir_operands_of(const ir_func *f, ir_instr *instr)
+{
+    const unsigned op = instr->op;
+    ir_operands it = {instr->arg, instr->arg + 3, NULL, NULL};
+
+    if ((op == IR_PHI || op == IR_CALL || op == IR_CALL_CODE || op == IR_CALL_HELPER ||
+         op == IR_RETURN) &&
+        instr->extra) {
+        it.list = ir_list_items(f, instr->extra);
+        it.list_end = it.list + ir_list_count(f, instr->extra);
+    }
+    return it;
+}
 static inline ir_ref *ir_operand_next(ir_operands *it)
 {
     while (it->fixed < it->fixed_end) {

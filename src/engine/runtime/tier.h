@@ -41,7 +41,7 @@ typedef struct tier {
      * module->prepared. Its memory is counted in module->quota. */
     wasm_status (*prepare)(wasm_module *module, wasm_report *report);
     /* In place of prepare, for a module with complete compiled code, for which this engine has
-     * validated its bodies: sets module->prepared, and validates and translates the bodies when
+     * validated the bodies: sets module->prepared, and validates and translates the bodies when
      * one of them is to be interpreted after all, by whichever thread that is. What goes wrong then
      * is that call's failure. Such memory is bounded by what the module's quota has left. */
     wasm_status (*postpone)(wasm_module *module, wasm_report *report);
