@@ -116,18 +116,24 @@ void build_trap_if(builder *b, ir_ref condition, wasm_status status)
 
 /* ---- variables ------------------------------------------------------------------------------- */
 
+/* Without memory: the entry, so that what is written about the block until somebody looks at the
+ * status goes to where there is room. */
 uint32_t build_block(builder *b, bool is_sealed)
 {
-    uint32_t block = ir_block_new(b->f);
-    void *sealed = b->sealed, *loops = b->loop_frame;
+    const uint32_t block = ir_block_new(b->f);
+    const uint64_t need = (uint64_t)block + 1;
+    void *sealed = b->sealed, *loops = b->loop_frame, *defined = b->defined;
 
-    if (build_reserve(b, &sealed, &b->sealed_capacity, (uint64_t)block + 1, sizeof *b->sealed)) {
+    if (build_reserve(b, &sealed, &b->sealed_capacity, need, sizeof *b->sealed))
         b->sealed = sealed;
-        b->sealed[block] = is_sealed;
-    }
-    if (build_reserve(b, &loops, &b->loop_frame_capacity, (uint64_t)block + 1,
-                      sizeof *b->loop_frame))
+    if (build_reserve(b, &loops, &b->loop_frame_capacity, need, sizeof *b->loop_frame))
         b->loop_frame = loops;
+    if (build_reserve(b, &defined, &b->defined_capacity, need, sizeof *b->defined))
+        b->defined = defined;
+    if (b->status != WASM_OK)
+        return 0;
+    b->sealed[block] = is_sealed;
+    b->defined[block] = 0;
     return block;
 }
 
@@ -194,12 +200,21 @@ static bool more_definitions(builder *b)
     return true;
 }
 
+/* In b->defined. */
+static uint64_t defined_bit(uint32_t variable)
+{
+    return (uint64_t)1 << variable % 64;
+}
+
 static void define(builder *b, uint32_t block, uint32_t variable, ir_ref value)
 {
     definition *d;
 
     if (b->definition_count >= b->definition_places / 2 && !more_definitions(b))
         return;
+    if (block >= b->defined_capacity)
+        return; /* not even the entry has been made */
+    b->defined[block] |= defined_bit(variable);
     d = find(b, block, variable);
     b->definition_count += d->stamp != b->stamp;
     *d = (definition){b->stamp, block, variable, value};
@@ -234,12 +249,15 @@ static ir_ref read_at(builder *b, uint32_t start, uint32_t variable, ir_type typ
     ir_ref value;
 
     for (;;) {
-        const definition *d = find(b, block, variable);
         const ir_block *in = &b->f->blocks[block];
 
-        if (d->stamp == b->stamp) {
-            value = d->value;
-            break;
+        if (b->defined[block] & defined_bit(variable)) {
+            const definition *d = find(b, block, variable);
+
+            if (d->stamp == b->stamp) {
+                value = d->value;
+                break;
+            }
         }
         if (!b->sealed[block]) {
             value = phi_new(b, block, variable, type, &b->frames[b->loop_frame[block]].phis);
@@ -486,7 +504,7 @@ static void reset(builder *b, ir_func *f, uint64_t length)
     b->declined = false;
     b->height = b->depth = b->waiting_count = b->definition_count = b->block = 0;
     b->definition_places = PLACES_MIN;
-    while (b->definition_places < length && b->definition_places < b->definition_capacity)
+    while (b->definition_places < length / 2 && b->definition_places < b->definition_capacity)
         b->definition_places *= 2;
     memset(b->zero, 0, sizeof b->zero);
     forget_definitions(b);
@@ -556,6 +574,7 @@ void builder_free(builder *b)
     quota_free(q, b->stack, b->stack_capacity * sizeof *b->stack);
     quota_free(q, b->frames, b->frame_capacity * sizeof *b->frames);
     quota_free(q, b->sealed, b->sealed_capacity * sizeof *b->sealed);
+    quota_free(q, b->defined, b->defined_capacity * sizeof *b->defined);
     quota_free(q, b->loop_frame, b->loop_frame_capacity * sizeof *b->loop_frame);
     quota_free(q, b->definitions, b->definition_capacity * sizeof *b->definitions);
     quota_free(q, b->waiting, b->waiting_capacity * sizeof *b->waiting);

@@ -62,6 +62,8 @@ struct builder {
     uint32_t depth, frame_capacity;
     bool *sealed; /* by block: all that lead to it are known */
     uint32_t sealed_capacity;
+    uint64_t *defined; /* by block: a bit for each variable, modulo 64, that may be defined there */
+    uint32_t defined_capacity;
     uint32_t *loop_frame; /* by block: the frame of an unsealed header */
     uint32_t loop_frame_capacity;
     definition *definitions;

@@ -385,9 +385,13 @@ void x64_shape_of(const ir_func *f, ir_ref ref, uint32_t *absorbed, x64_shape *s
     const ir_instr *i = &f->instrs[ref];
     const x64_row *row = i->op < OP_COUNT ? &x64_rows[i->op] : NULL;
 
-    memset(s, 0, sizeof *s);
+    /* Piece by piece: the whole at once is a string instruction, which takes its time to begin. */
     s->f = f;
     s->absorbed = absorbed;
+    s->in_count = 0;
+    s->a = s->b = s->c = (x64_operand){0};
+    s->mem = (x64_address){0};
+    s->cond = (x64_cond){0};
     switch (i->op) {
     case IR_PEEK: take_access(s, ref); return;
     case IR_POKE:

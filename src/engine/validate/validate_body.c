@@ -421,6 +421,20 @@ static wasm_status begin_body(validate_scratch *s, uint32_t func, const validate
     return sink->begin(sink->baton, &locals, s->c.report);
 }
 
+/* What checks add to; emit() writes the rest. Field by field, since a string instruction, which it
+ * would be as a whole, takes longer than most checks. */
+static void blank(validate_op *out, uint32_t height)
+{
+    out->height = height;
+    out->reachable = true;
+    out->type = out->type2 = 0;
+    out->block = NULL;
+    out->index = out->index2 = 0;
+    out->labels = NULL;
+    out->label_count = out->clause_count = 0;
+    out->clauses = NULL;
+}
+
 /* Hands an instruction over; `out` holds what the checks found out about it. */
 static wasm_status emit(const validate_sink *sink, const instr *in, validate_op *out,
                         wasm_report *report)
@@ -452,7 +466,8 @@ static wasm_status walk_body(validate_scratch *s, const validate_sink *sink, uin
         /* An else or end belongs to its block: it is seen if the block's opening was. */
         bool closes = in.op == OP_ELSE || in.op == OP_END;
         bool seen = s->top->visible && (closes || !s->top->unreachable);
-        validate_op out = {.height = s->slots, .reachable = true};
+        validate_op out;
+        blank(&out, s->slots);
         TRY(check_instruction(s, &in, isa_describe(in.op), &out));
         if (sink != NULL && seen)
             TRY(emit(sink, &in, &out, c->report));
