@@ -115,6 +115,43 @@ TEST(an_arena_refuses_overflow_and_keeps_to_its_quota)
     CHECK_EQ_UINT(q.used, 0);
 }
 
+/* Rounds that take little, much, and more than is kept; the quota is met by what is kept, too. */
+TEST(a_cleared_arena_gives_zeroed_blocks_within_its_quota)
+{
+    static const size_t sizes[] = {16, 1000, 70000, 16, 300000, 1000, 6u << 20, 16, 2u << 20};
+    quota q;
+    arena a;
+
+    quota_init(&q, 12u << 20);
+    arena_init(&a, &q);
+    arena_clear(&a);
+    CHECK_EQ_INT(q.used, 0);
+    for (unsigned round = 0; round < sizeof sizes / sizeof sizes[0]; round++) {
+        for (unsigned n = 0; n < 3 && n * sizes[round] < 4u << 20; n++) {
+            uint8_t *block = arena_alloc(&a, sizes[round], 1);
+            CASE("round %u, block %u of %zu bytes", round, n, sizes[round]);
+            REQUIRE(block != NULL);
+            CHECK_EQ_INT((uintptr_t)block % 16, 0);
+            CHECK(block[0] == 0 && memcmp(block, block + 1, sizes[round] - 1) == 0);
+            memset(block, 0xA5, sizes[round]);
+        }
+        CHECK(q.used > 0 && q.used <= q.limit);
+        arena_clear(&a);
+        CHECK(q.used > 0 && q.used <= 4u << 20);
+    }
+    arena_release(&a);
+    CHECK_EQ_INT(q.used, 0);
+    /* Where the quota has no room, nothing is kept. */
+    quota_init(&q, 6000);
+    arena_init(&a, &q);
+    CHECK(arena_alloc(&a, 5000, 1) != NULL);
+    q.limit = 2000;
+    arena_clear(&a);
+    CHECK_EQ_INT(q.used, 0);
+    CHECK(arena_alloc(&a, 1500, 1) != NULL);
+    arena_release(&a);
+}
+
 TEST(a_copy_is_terminated)
 {
     quota q;

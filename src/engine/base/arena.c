@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 16, FIRST_CHUNK = 4096, LAST_CHUNK = 256 * 1024 };
+enum { ALIGNMENT = 16, FIRST_CHUNK = 4096, LAST_CHUNK = 256 * 1024, KEPT_CHUNK = 4 << 20 };
 
 struct arena_chunk {
     _Alignas(ALIGNMENT) arena_chunk *after;
@@ -97,29 +97,30 @@ void arena_release(arena *a)
 
 void arena_clear(arena *a)
 {
-    arena_chunk *open = NULL;
-    size_t allocated = 0;
+    size_t size = a->allocated < KEPT_CHUNK ? a->allocated : KEPT_CHUNK;
+    arena_chunk *kept = NULL;
 
-    /* The open chunk is the one that `end` is the end of: large blocks stand behind it. */
-    for (arena_chunk *chunk = a->chunks; chunk != NULL;) {
-        arena_chunk *after = chunk->after;
-        if (open == NULL && a->end == (uint8_t *)chunk + chunk->size) {
-            open = chunk;
-            allocated = chunk->size;
-        } else {
-            quota_free(a->quota, chunk, chunk->size);
+    /* One chunk that would have done for all of it, or the one that was kept before. */
+    if (a->used_before && a->chunks != NULL && a->chunks->after == NULL) {
+        kept = a->chunks;
+        size = kept->size;
+    } else {
+        arena_release(a);
+        if (size == 0 || !quota_take(a->quota, size))
+            return;
+        kept = malloc(size);
+        if (kept == NULL) {
+            a->quota->used -= size;
+            return;
         }
-        chunk = after;
     }
-    arena_init(a, a->quota);
-    if (open == NULL)
-        return;
-    open->after = NULL;
-    a->chunks = open;
-    a->next = (uint8_t *)(open + 1);
-    a->end = (uint8_t *)open + open->size;
-    a->allocated = allocated;
-    a->used_before = true;
+    *kept = (arena_chunk){.size = size};
+    *a = (arena){.quota = a->quota,
+                 .chunks = kept,
+                 .next = (uint8_t *)(kept + 1),
+                 .end = (uint8_t *)kept + size,
+                 .allocated = size,
+                 .used_before = true};
 }
 
 static arena_chunk *arena_chunk_new(arena *a, size_t size)
