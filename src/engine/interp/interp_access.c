@@ -17,9 +17,6 @@
 #include "isa.h"
 #include "report.h"
 
-#define TYPE_I32 uint32_t
-#define TYPE_I64 uint64_t
-
 static inline uint64_t from_le(uint64_t bits, size_t bytes)
 {
     return bytes == 2   ? FROM_LE16((uint16_t)bits)
@@ -75,11 +72,12 @@ static void atomic_access(isa_op op, uint8_t *bytes, uint64_t *operands)
         operands[0] = old;                                                                         \
         break;                                                                                     \
     }
-/* What is expected is compared as a whole, though memory may hold less. */
+/* What is expected is wrapped to what memory holds before it is compared (WebAssembly/threads,
+ * issue 195; so do V8 and SpiderMonkey). */
 #define ATOMIC_EXCHANGE(id, class, type)                                                           \
     case OP_##id: {                                                                                \
         READ(type);                                                                                \
-        if (old == (TYPE_##class)operands[1])                                                      \
+        if (old == (type)operands[1])                                                      \
             WRITE(type, operands[2]);                                                              \
         operands[0] = old;                                                                         \
         break;                                                                                     \
