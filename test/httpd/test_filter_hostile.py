@@ -438,6 +438,8 @@ ONE_CHILD = {"prefork": "StartServers 1\nMinSpareServers 1\nMaxSpareServers 1\nM
 def in_child(httpd, field):
     """A figure of /proc/PID/status, in KiB, of the child that has most."""
     found = []
+    # On a busy machine the child may still be on its way when the server is known to be up.
+    httpd._wait(httpd._listening_children, "a child")
     for pid in httpd._listening_children():
         with open("/proc/%d/status" % pid, encoding="ascii") as status:
             found.append(int(re.search(r"^%s:\s+(\d+) kB" % field, status.read(), re.M).group(1)))
