@@ -301,6 +301,20 @@ def test_tracing_needs_no_other_build(guest, monkeypatch):
     assert "noise is nothing that can be traced" in done.stderr
 
 
+@pytest.mark.parametrize("what, said", [
+    ("decode", "type section at byte"), ("validate", "operand slots"), ("prepare", "bytes of map"),
+    ("calls", "enter function"), ("memory", "memory of "), ("host", "-> wasi_snapshot_preview1.fd_write"),
+    ("instructions", "local.get")])
+def test_each_switch_of_tracing_tells_its_own(guest, monkeypatch, what, said):
+    """And changes nothing of what the guest does."""
+    plain = run("run", guest("hello"))
+    monkeypatch.setenv("WASMSERVE_TRACE", what)
+    done = run("run", guest("hello"))
+    assert (done.returncode, done.stdout) == (plain.returncode, plain.stdout)
+    assert said in done.stderr
+    assert plain.stderr == ""
+
+
 def test_instructions_can_be_traced(guest, tmp_path, monkeypatch):
     """As WebAssembly has them, however they are fused; and the program does what it does without."""
     module = assemble(tmp_path, """(module
