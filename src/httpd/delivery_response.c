@@ -201,7 +201,7 @@ static int prepare_range(request_rec *r, bool use_range, apr_off_t size)
 
 /* Files up to this size are read rather than mapped. A mapping costs two system calls and a page
  * fault, and in a child with many threads the whole process waits for it twice; copying so little
- * costs less. RATIONALE "Why are small bodies kept in memory …?" */
+ * costs less. RATIONALE "Why are small bodies kept in memory?" */
 #define SMALL_BODY ((apr_size_t)64 * 1024)
 
 /* What is to be compressed is read in pieces of a little more than 64 KiB (APR takes something off
