@@ -328,7 +328,7 @@ wasm_status interp_execute(wasm_store *store, wasm_func *func, uint64_t *slots)
                  .store = store,
                  .instance = func->instance,
                  .depth = store->depth};
-    wasm_status status = interp_make_ready(store, func);
+    wasm_status status = interp_make_ready(store);
 
     if (status != WASM_OK)
         return store_trap(store, status, func->module, func->index, WASM_NO_OFFSET);

@@ -246,7 +246,6 @@ HANDLER(CALL_FAR)
     const interp_func *body = m->callee->code;
     uint64_t *at = fp + F0;
 
-    ATTEMPT(interp_make_ready(m->store, m->callee));
     if (UNLIKELY((size_t)(m->store->stack_end - at) <= FAR_SLOTS + (size_t)body->param_slots))
         TRAP(STACK_EXHAUSTED);
     memmove(at + FAR_SLOTS, at, body->param_slots * sizeof *at);
@@ -329,7 +328,6 @@ HANDLER(TAIL_CALL_ANY)
     if (LIKELY(target->instance == m->instance)) {
         memmove(fp, fp + F0, body->param_slots * sizeof *fp);
     } else {
-        ATTEMPT(interp_make_ready(m->store, target));
         /* Whoever called this function has to be found again in his own instance: as CALL_FAR, but
          * once for a chain of such calls, so that it takes no stack however long it is. */
         if (code_in(back) == far_stub) {

@@ -122,6 +122,8 @@ wasm_status interp_catch_up(wasm_store *store, const wasm_module *module)
     wasm_module *view = &later->view;
     wasm_status status = WASM_OK;
 
+    if (!later)
+        return WASM_OK;
     pthread_mutex_lock(&later->lock);
     if (!atomic_load_explicit(&prepared->ready, memory_order_relaxed)) {
         /* At least a byte, since 0 would be without a bound. */
@@ -184,6 +186,7 @@ const tier interp_tier = {.name = "interpreter",
                           .id = WASM_TIER_INTERPRETER,
                           .prepare = interp_prepare,
                           .postpone = interp_postpone,
+                          .catch_up = interp_catch_up,
                           .release = interp_release,
                           .code_bytes = interp_code_bytes,
                           .held_bytes = interp_held_bytes,

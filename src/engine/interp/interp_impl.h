@@ -100,14 +100,18 @@ typedef struct interp_module {
  * again. Threads: any; others wait for the one that is at it. */
 wasm_status interp_catch_up(wasm_store *store, const wasm_module *module);
 
-/* To be asked before code is entered that may be another module's than that of the running code. */
-static inline wasm_status interp_make_ready(wasm_store *store, const wasm_func *func)
+/* For all modules of the store, whose functions the loop may come to from any other. */
+static inline wasm_status interp_make_ready(wasm_store *store)
 {
-    const interp_module *prepared = func->module->prepared;
+    wasm_status status = WASM_OK;
 
-    return atomic_load_explicit(&prepared->ready, memory_order_acquire)
-               ? WASM_OK
-               : interp_catch_up(store, func->module);
+    for (const wasm_instance *i = store->instances; i && status == WASM_OK; i = i->next) {
+        const interp_module *prepared = i->module->prepared;
+
+        if (!atomic_load_explicit(&prepared->ready, memory_order_acquire))
+            status = interp_catch_up(store, i->module);
+    }
+    return status;
 }
 
 /* The address of each instruction's handler, IC_COUNT of them. */

@@ -283,6 +283,8 @@ static wasm_status begin(wasm_store *store, const wasm_module *module, const was
                          wasm_instance **out)
 {
     TRY(bulk_poll(store, 0)); /* a store that was interrupted begins nothing */
+    if (store->activation)
+        TRY(module->tier->catch_up(store, module));
     for (uint32_t i = 0; i < module->import_count; i++)
         TRY(link_check(store, module, i, &imports[i], &store->report));
     *out = allocate(store, module);

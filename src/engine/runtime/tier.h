@@ -45,6 +45,8 @@ typedef struct tier {
      * one of them is to be interpreted after all, by whichever thread that is. What goes wrong then
      * is that call's failure. Such memory is bounded by what the module's quota has left. */
     wasm_status (*postpone)(wasm_module *module, wasm_report *report);
+    /* Does that now, if it has not been done: for a module that joins a store whose guest runs. */
+    wasm_status (*catch_up)(wasm_store *store, const wasm_module *module);
     void (*release)(wasm_module *module); /* frees module->prepared; called once */
     size_t (*code_bytes)(const wasm_module *module);
     size_t (*held_bytes)(const wasm_module *module); /* that module->quota does not count */
