@@ -77,7 +77,7 @@ static void atomic_access(isa_op op, uint8_t *bytes, uint64_t *operands)
 #define ATOMIC_EXCHANGE(id, class, type)                                                           \
     case OP_##id: {                                                                                \
         READ(type);                                                                                \
-        if (old == (type)operands[1])                                                      \
+        if (old == (type)operands[1])                                                              \
             WRITE(type, operands[2]);                                                              \
         operands[0] = old;                                                                         \
         break;                                                                                     \
