@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pack_name.c — names with hashes, and pairs; the rules are in pack_name.h.
  *
- * Memory:  See pack_name.h. Threads: no shared state.
+ * Memory:  See pack_name.h.
+ * Threads: no shared state.
  */
 #include "pack_name.h"
 

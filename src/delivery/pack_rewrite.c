@@ -7,7 +7,8 @@
  *          marks are tried only inside of a tag, which takes a little knowledge of HTML: where a
  *          tag begins and ends, and that the inside of script and style has none.
  *          A candidate is short (REFERENCE_MAX), so that the time is linear in the text.
- * Memory:  The result grows by doubling. Threads: no shared state.
+ * Memory:  The result grows by doubling.
+ * Threads: no shared state.
  */
 #include "pack_rewrite.h"
 

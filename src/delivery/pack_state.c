@@ -2,7 +2,8 @@
  * pack_state.c — versions come, go and become current; the rules are in pack_state.h.
  *
  * How:     Linked lists, which are short: a folder has tens of files, a unit a handful of versions.
- * Memory:  See pack_state.h. Threads: no shared state.
+ * Memory:  See pack_state.h.
+ * Threads: no shared state.
  */
 #include "pack_state.h"
 

@@ -4,7 +4,8 @@
  * How:     ranges-specifier = "bytes" "=" list of ( first "-" [ last ] / "-" suffix ), RFC 9110
  *          §14.1.1, §14.1.2. One bad member makes the whole set invalid, and an invalid set is
  *          ignored. Numbers too large to store count as "very large", which is what they are
- *          beside any file. Memory: Nothing is kept.
+ *          beside any file.
+ * Memory:  Nothing is kept.
  * Threads: Any.
  */
 #include "ranges.h"

@@ -2,7 +2,9 @@
  * store_seal.c — names and seals of variants in the store; the formats are in store_record.h.
  *
  * Seal:    magic(8) coding(8) digest(32) old(32) raw size(8) body size(8) checksum(8) zero(8)
- * check(16) Memory:  No allocation. Threads: Any.
+ *          check(16)
+ * Memory:  No allocation.
+ * Threads: Any.
  */
 #include <string.h>
 

@@ -8,13 +8,14 @@
  *   host functions ──wasm_resolve──▶ externs ─┴─wasm_instantiate──▶ wasm_instance ──wasm_call──▶
  *
  * Threads: a wasm_module is immutable after loading and may be shared by all threads and inherited
- * by fork. A wasm_store, with all in it, belongs to one thread at a time; only
- * wasm_store_interrupt() may be called from another. Nothing global changes but what was
- * found out of the system once.
+ *          by fork. A wasm_store, with all in it, belongs to one thread at a time; only
+ *          wasm_store_interrupt() may be called from another. Nothing global changes but what was
+ *          found out of the system once.
  *
- * Memory: whatever a function makes is freed by the function named in its comment. Everything that
- * is allocated on behalf of a module goes through its load quota; everything on behalf of a guest
- * through its store's limits. Nothing here calls exit or abort, or installs a signal handler.
+ * Memory:  whatever a function makes is freed by the function named in its comment. Everything that
+ *          is allocated on behalf of a module goes through its load quota; everything on behalf of
+ *          a guest through its store's limits. Nothing here calls exit or abort, or installs a
+ *          signal handler.
  *
  * Errors: a function that can fail returns a wasm_status, WASM_OK (0) on success. Where it takes a
  * wasm_report, that is filled on failure (and only then) with the earliest error; NULL is allowed.

@@ -6,7 +6,8 @@
  * a CGI program is a WASI command: it exports _start. The marks of the first two go first, because
  * their guests may be commands as well (TinyGo makes them so).
  *
- * Memory: nothing is allocated, texts are static. Threads: any; a module is immutable.
+ * Memory:  nothing is allocated, texts are static.
+ * Threads: any; a module is immutable.
  */
 #include "host.h"
 #include "httpwasm.h"

@@ -9,9 +9,10 @@
  * request together with its response, for guests that look at both from between.
  *
  * Ownership: the exchange and what its callbacks return stay the implementer's; buffers passed in
- * are only borrowed for the call. Threads: called on the thread that runs the guest, never
- * concurrently. A callback that waits for the network pauses the guest's deadline itself
- * (wasm_deadline_pause), because the wait is not the guest's doing.
+ * are only borrowed for the call.
+ * Threads: called on the thread that runs the guest, never concurrently. A callback that waits for
+ *          the network pauses the guest's deadline itself (wasm_deadline_pause), because the wait
+ *          is not the guest's doing.
  */
 #ifndef WASMSERVE_EXCHANGE_H
 #define WASMSERVE_EXCHANGE_H

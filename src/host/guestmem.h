@@ -9,8 +9,9 @@
  * Alignment is not asked for: all typed access goes byte by byte in little-endian order, which is
  * right for every address and on every machine.
  *
- * Memory: nothing is allocated. A view points into the guest's memory and is stale after anything
- * that can grow it, which for a host function is a call back into the guest; take it anew then.
+ * Memory:  nothing is allocated. A view points into the guest's memory and is stale after anything
+ *          that can grow it, which for a host function is a call back into the guest; take it anew
+ *          then.
  * Threads: as the store. All of this is memory 0 of the calling instance, as the ABIs say.
  */
 #ifndef WASMSERVE_GUESTMEM_H

@@ -5,7 +5,8 @@
  * An ABI adds its table here, and every place that links guests has it: the server, the tool, and
  * the check of a version before it is stored.
  *
- * Memory: the caller's. Threads: any.
+ * Memory:  the caller's.
+ * Threads: any.
  */
 #include "host.h"
 #include "httpwasm.h"

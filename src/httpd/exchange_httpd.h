@@ -5,8 +5,9 @@
  * Life: exchange_httpd_new(); the guest runs with x->callbacks; then exactly one of _finish(), if
  * the guest has ended well, and _fail().
  *
- * Memory: everything is in r->pool; two buffers at most, of 16 and 64 KiB, whatever the size of the
- * bodies. Threads: the request's.
+ * Memory:  everything is in r->pool; two buffers at most, of 16 and 64 KiB, whatever the size of
+ *          the bodies.
+ * Threads: the request's.
  */
 #ifndef EXCHANGE_HTTPD_H
 #define EXCHANGE_HTTPD_H

@@ -10,7 +10,8 @@
  * A chain belongs to one request of a client, over all internal redirections of it, which share a
  * pool: so does each use of a plugin in it, with the instance that serves both phases.
  *
- * Memory: the pool of the client's request. Threads: the request's.
+ * Memory:  the pool of the client's request.
+ * Threads: the request's.
  */
 #ifndef FILTER_CHAIN_H
 #define FILTER_CHAIN_H

@@ -12,7 +12,8 @@
  *
  * Memory:  r->pool, which gives nothing back before the request is over. A guest calls as often as
  *          its time allows, so a callback takes from it only what is counted (fields, variables) or
- *          what it takes once. Threads: the request's.
+ *          what it takes once.
+ * Threads: the request's.
  */
 #include "filter_exchange.h"
 

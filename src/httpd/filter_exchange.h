@@ -7,7 +7,8 @@
  * changed, so a plugin that failed can be passed over. Then, for the response, the same with
  * filter_exchange_response() and filter_exchange_commit_response().
  *
- * Memory: r->pool; bodies are on the heap, see filter_body.h. Threads: the request's.
+ * Memory:  r->pool; bodies are on the heap, see filter_body.h.
+ * Threads: the request's.
  */
 #ifndef FILTER_EXCHANGE_H
 #define FILTER_EXCHANGE_H

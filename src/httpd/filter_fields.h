@@ -2,7 +2,8 @@
  * filter_fields.h — the header fields of a filter_exchange, listed and changed; for
  * filter_exchange.c alone.
  *
- * Memory: r->pool, bounded by the budget of the exchange. Threads: the request's.
+ * Memory:  r->pool, bounded by the budget of the exchange.
+ * Threads: the request's.
  */
 #ifndef FILTER_FIELDS_H
 #define FILTER_FIELDS_H

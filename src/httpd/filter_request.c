@@ -13,7 +13,8 @@
  *
  *          A call counts as in flight, for WasmServeConcurrency and the status page, from here to
  *          the end of its response: for so long it holds an instance.
- * Memory:  r->pool. Threads: the request's.
+ * Memory:  r->pool.
+ * Threads: the request's.
  */
 #include "filter_chain.h"
 

@@ -17,7 +17,8 @@
  *
  *          Responses of one status are not a filter's business: 101, after which the connection
  *          speaks another protocol.
- * Memory:  What is held are buckets set aside in the request's pool. Threads: the request's.
+ * Memory:  What is held are buckets set aside in the request's pool.
+ * Threads: the request's.
  */
 #include "filter_chain.h"
 

@@ -2,7 +2,8 @@
  * guest_log.h — what a guest writes to the error log, and the other callbacks that every exchange
  * has alike: clock and randomness.
  *
- * Memory: a guest_log is part of its exchange. Threads: the request's; clock and randomness: any.
+ * Memory:  a guest_log is part of its exchange.
+ * Threads: the request's; clock and randomness: any.
  */
 #ifndef GUEST_LOG_H
 #define GUEST_LOG_H

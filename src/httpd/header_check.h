@@ -4,7 +4,8 @@
  * Why:     httpd's own writers of header fields trust the modules that set them. A guest is not
  *          trusted: a line break in a value would begin a field of its own choice, or a response.
  *          Every name and every value of a guest goes through here, whichever ABI it speaks.
- * Memory:  None; complaints are static texts. Threads: any.
+ * Memory:  None; complaints are static texts.
+ * Threads: any.
  */
 #ifndef HEADER_CHECK_H
 #define HEADER_CHECK_H

@@ -18,13 +18,14 @@
  *   plugin_failure.c      what went wrong → status, log line, ErrorDocument
  *   status_counters.c     figures shared by all children; status_page.c shows them
  *
- * Memory: plugins live in pconf, from the reading of the configuration to the next. Modules and
- * versions are counted references (plugin_version.c). Those of the configuration are loaded in the
- * parent before the fork, so all children share their pages; a cleanup of pconf drops them. What a
- * request makes lives in its pool, and the store is given back before the handler returns.
+ * Memory:  plugins live in pconf, from the reading of the configuration to the next. Modules and
+ *          versions are counted references (plugin_version.c). Those of the configuration are
+ *          loaded in the parent before the fork, so all children share their pages; a cleanup of
+ *          pconf drops them. What a request makes lives in its pool, and the store is given back
+ *          before the handler returns.
  * Threads: a plugin is written while the configuration is read and checked, by one thread, and
- * constant afterwards, but for `current`, which is read and changed under a lock in
- * plugin_version.c, and `source`, which is plugin_watch.c's.
+ *          constant afterwards, but for `current`, which is read and changed under a lock in
+ *          plugin_version.c, and `source`, which is plugin_watch.c's.
  */
 #ifndef PLUGIN_H
 #define PLUGIN_H

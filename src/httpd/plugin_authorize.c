@@ -19,7 +19,8 @@
  *          A plugin that fails is neither yes nor no, so that `Require not` and <RequireNone>
  *          cannot make a yes of it: the request ends with 500. With WasmServeOnError open it has no
  *          say, and the other lines decide; where there is none, httpd denies.
- * Memory:  r->pool. Threads: the request's.
+ * Memory:  r->pool.
+ * Threads: the request's.
  */
 #include "plugin_authorize.h"
 

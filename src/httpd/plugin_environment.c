@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * plugin_environment.c — the environment of a guest that is spoken to as a CGI program (RFC 3875).
  *
- * How: httpd's own functions fill a scratch table, as they do for mod_cgi, so that what is hard
- * about it is httpd's: names of header fields, "Proxy" dropped, Authorization only with
- * CGIPassAuth, REMOTE_HOST by HostnameLookups. Of that table only the variables listed here go on.
- * The rest says something about the server and not about the request (PATH, DOCUMENT_ROOT,
- * SCRIPT_FILENAME, SERVER_ADMIN and so on): a guest has no use for the server's paths, and what
- * SetEnv sets is often a secret for a program that is trusted. So SetEnv's variables need a grant
- * like all others: with `WasmServeGrant env:NAME` a guest gets the request's variable of that name,
- * and where the request has none, the server's own from its start.
+ * How:     httpd's own functions fill a scratch table, as they do for mod_cgi, so that what is hard
+ *          about it is httpd's: names of header fields, "Proxy" dropped, Authorization only with
+ *          CGIPassAuth, REMOTE_HOST by HostnameLookups. Of that table only the variables listed
+ *          here go on. The rest says something about the server and not about the request (PATH,
+ *          DOCUMENT_ROOT, SCRIPT_FILENAME, SERVER_ADMIN and so on): a guest has no use for the
+ *          server's paths, and what SetEnv sets is often a secret for a program that is trusted. So
+ *          SetEnv's variables need a grant like all others: with `WasmServeGrant env:NAME` a guest
+ *          gets the request's variable of that name, and where the request has none, the server's
+ *          own from its start.
  *
  * SCRIPT_NAME and PATH_INFO: programs that route by path (net/http/cgi of Go and its kin) want the
  * part of the URL that is theirs in PATH_INFO. That part begins behind the path of the <Location>

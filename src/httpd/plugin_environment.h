@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * plugin_environment.h — the environment of a guest that is spoken to as a CGI program.
  *
- * Memory: what is returned lives in r->pool. Threads: the request's.
+ * Memory:  what is returned lives in r->pool.
+ * Threads: the request's.
  */
 #ifndef PLUGIN_ENVIRONMENT_H
 #define PLUGIN_ENVIRONMENT_H

@@ -5,7 +5,8 @@
  * than that status, through ErrorDocument; the log says which plugin, which digest, why, and for a
  * trap in which function. RATIONALE "Which status for which failure?" has the reasons.
  *
- * Memory: r->pool. Threads: the request's.
+ * Memory:  r->pool.
+ * Threads: the request's.
  */
 #include "plugin.h"
 

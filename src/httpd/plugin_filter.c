@@ -21,7 +21,8 @@
  *          name no place in this server.
  *
  * Memory:  A chain is made with the first plugin that has a turn, in the pool of the client's
- *          request. Threads: the request's.
+ *          request.
+ * Threads: the request's.
  */
 #include "plugin_filter.h"
 

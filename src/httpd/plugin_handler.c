@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * plugin_handler.c — a request is given to a plugin, and what follows.
  *
- * How: fixups looks whether a WasmServeHandler is in force and sets r->handler; the handler hook
- * then counts, admits, runs the guest and settles the answer:
+ * How:     fixups looks whether a WasmServeHandler is in force and sets r->handler; the handler
+ *          hook then counts, admits, runs the guest and settles the answer:
  *
  *   guest ended well                    its answer; RFC 3875 §6.2 redirections
  *   failed, nothing was sent            WasmServeOnError: a status through ErrorDocument, or
@@ -13,7 +13,8 @@
  * A plugin that failed does not answer its own error page, nor the request that `open` begins anew:
  * fixups passes it over in a request that came out of one it failed in.
  *
- * Memory: r->pool. Threads: the request's.
+ * Memory:  r->pool.
+ * Threads: the request's.
  */
 #include "plugin.h"
 

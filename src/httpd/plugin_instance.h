@@ -4,9 +4,10 @@
  *
  * Life: plugin_instance_take(), which makes and starts it or takes one that waits; one call or
  * more; plugin_instance_end(), by the request's pool at the latest. What fails is never used again.
- * Memory: an instance is a block of its own with a store of its own. Between two requests it
- * belongs to the child, see plugin_instance.c. Threads: the request's; an instance serves one
- * request at a time, and its next one may be of another thread.
+ * Memory:  an instance is a block of its own with a store of its own. Between two requests it
+ *          belongs to the child, see plugin_instance.c.
+ * Threads: the request's; an instance serves one request at a time, and its next one may be of
+ *          another thread.
  */
 #ifndef PLUGIN_INSTANCE_H
 #define PLUGIN_INSTANCE_H

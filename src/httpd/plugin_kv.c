@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * plugin_kv.c — the shared stores of the grant kv: anonymous shared memory, made before the fork.
  *
- * How: the parent keeps a list of stores by plugin and server. As long as a plugin keeps its name,
- * its server and the size of its store, every configuration finds the store where it was; so what
- * guests keep there outlives restarts, as the figures do. A store of another size begins with a
- * copy of the latest one (children of the old generation go on with the old one: what they change
- * from then on is not in the new). A store that no configuration has used since the one before the
- * last has no child any more, and its memory is given back.
+ * How:     the parent keeps a list of stores by plugin and server. As long as a plugin keeps its
+ *          name, its server and the size of its store, every configuration finds the store where it
+ *          was; so what guests keep there outlives restarts, as the figures do. A store of another
+ *          size begins with a copy of the latest one (children of the old generation go on with the
+ *          old one: what they change from then on is not in the new). A store that no configuration
+ *          has used since the one before the last has no child any more, and its memory is given
+ *          back.
  *
- * Memory: the list in the process's pool, the stores in mappings of their own; a page of a store
- * takes memory when it is first used. Threads: the parent's one, while the configuration is read.
+ * Memory:  the list in the process's pool, the stores in mappings of their own; a page of a store
+ *          takes memory when it is first used.
+ * Threads: the parent's one, while the configuration is read.
  */
 #include "plugin.h"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * plugin_load.c — modules are read, checked and prepared, once, when the configuration is.
  *
- * How: in check_config, which `apachectl configtest` runs as well, so that it finds what a start
- * would find: files that are missing or no modules, digests that do not match, imports that nobody
- * has, memory beyond the limit, granted directories that are not there. Every complaint is one line
- * that names the directive's file and line, the module's file, the byte where there is one, and
- * what to do. All plugins are looked at before the check fails.
+ * How:     in check_config, which `apachectl configtest` runs as well, so that it finds what a
+ *          start would find: files that are missing or no modules, digests that do not match,
+ *          imports that nobody has, memory beyond the limit, granted directories that are not
+ *          there. Every complaint is one line that names the directive's file and line, the
+ *          module's file, the byte where there is one, and what to do. All plugins are looked at
+ *          before the check fails.
  *
  * A module is prepared in the parent, before the fork; its pages are shared by all children of this
  * generation, whatever happens to the file on disk. Plugins with the same bytes share one.
@@ -18,9 +19,9 @@
  * At start httpd reads the configuration twice, with this library unloaded in between, so that
  * modules are loaded twice; only the first time can a mistake be told on the terminal.
  *
- * Memory: pconf, whose cleanup drops versions and modules; a file's bytes are held only while it is
- * loaded. A module that is made to exhaust the loader is stopped by a quota in proportion to its
- * size.
+ * Memory:  pconf, whose cleanup drops versions and modules; a file's bytes are held only while it
+ *          is loaded. A module that is made to exhaust the loader is stopped by a quota in
+ *          proportion to its size.
  * Threads: the one that reads the configuration.
  */
 #include "plugin.h"

@@ -2,15 +2,15 @@
  * plugin_module.c — a module for plugins: decoded, validated, prepared, and linked with what a host
  * can give it. All the reasons for which a file cannot be one are here.
  *
- * How: the modules of a process stand in a list, by digest, tier and ABI; whoever asks for bytes
- * that are there already gets the same module. The work is done without the lock: two threads that
- * prepare the same bytes at the same time both do it, and one result is dropped. (Those who can
- * expect that take care of it themselves: plugin_user.c.) A module is freed by a sweep after the
- * last one let go of it, because freeing a large one takes time, and who lets go is often a
- * request's cleanup.
+ * How:     the modules of a process stand in a list, by digest, tier and ABI; whoever asks for
+ *          bytes that are there already gets the same module. The work is done without the lock:
+ *          two threads that prepare the same bytes at the same time both do it, and one result is
+ *          dropped. (Those who can expect that take care of it themselves: plugin_user.c.) A module
+ *          is freed by a sweep after the last one let go of it, because freeing a large one takes
+ *          time, and who lets go is often a request's cleanup.
  *
- * Memory: malloc, since modules come and go while the process lives. Threads: any; the list and the
- * counts are under plugin_lock().
+ * Memory:  malloc, since modules come and go while the process lives.
+ * Threads: any; the list and the counts are under plugin_lock().
  */
 #include "plugin.h"
 

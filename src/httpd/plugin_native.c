@@ -20,8 +20,8 @@
  * behind what other modules have installed before, and hands on what is none of ours. With
  * `explicit` at one server there is none, for signals are the process's.
  *
- * Memory: a module that is queued or being compiled is held. Threads: the queue is under a lock of
- * its own; nobody waits for plugin_lock() with it.
+ * Memory:  a module that is queued or being compiled is held.
+ * Threads: the queue is under a lock of its own; nobody waits for plugin_lock() with it.
  */
 #include "plugin.h"
 

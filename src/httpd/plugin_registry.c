@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * plugin_registry.c — <WasmServePlugin NAME>: which plugins there are, by server and name.
  *
- * How: the section has a configuration vector of its own, made and filled the way httpd does it for
- * <AuthnProviderAlias>; so each directive inside is parsed by the same row of settings.def as
- * anywhere else, and the limits of a plugin are the limits in that vector's settings_dir. A virtual
- * host sees the main server's plugins and may define others, also of the same name.
+ * How:     the section has a configuration vector of its own, made and filled the way httpd does it
+ *          for <AuthnProviderAlias>; so each directive inside is parsed by the same row of
+ *          settings.def as anywhere else, and the limits of a plugin are the limits in that
+ *          vector's settings_dir. A virtual host sees the main server's plugins and may define
+ *          others, also of the same name.
  *
- * Memory: pconf. The one static pointer is set in pre_config, before the first directive is read,
- * and constant once the configuration is read; children inherit it.
+ * Memory:  pconf. The one static pointer is set in pre_config, before the first directive is read,
+ *          and constant once the configuration is read; children inherit it.
  * Threads: the configuration's; plugin_find and plugin_limits_of: any.
  */
 #include "plugin.h"

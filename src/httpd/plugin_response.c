@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * plugin_response.c — the header block that a CGI guest wrote: found, checked, put into a request.
  *
- * How: httpd's ap_scan_script_header_err_core gives the fields their meaning (Status, Location,
- * Content-Type, Set-Cookie apart from fields that may be joined, preconditions), as for any CGI
- * program. It was written for programs that are trusted not to attack the connection, so this file
- * looks at each line first, and lets nothing through that httpd would have to guess about: control
- * bytes (a CR in a value would end the field for some clients), names that are not tokens (RFC 9110
- * §5.1), statuses that are not final (a 1xx would make the client wait for another response),
- * contradicting lengths. Fields about the connection are the server's business and dropped
- * (RFC 9110 §7.6.1); what Transfer-Encoding a guest claims is never true. header_check.c has what
- * applies to the guests of every ABI.
+ * How:     httpd's ap_scan_script_header_err_core gives the fields their meaning (Status, Location,
+ *          Content-Type, Set-Cookie apart from fields that may be joined, preconditions), as for
+ *          any CGI program. It was written for programs that are trusted not to attack the
+ *          connection, so this file looks at each line first, and lets nothing through that httpd
+ *          would have to guess about: control bytes (a CR in a value would end the field for some
+ *          clients), names that are not tokens (RFC 9110 §5.1), statuses that are not final (a 1xx
+ *          would make the client wait for another response), contradicting lengths. Fields about
+ *          the connection are the server's business and dropped (RFC 9110 §7.6.1); what
+ *          Transfer-Encoding a guest claims is never true. header_check.c has what applies to the
+ *          guests of every ABI.
  *
  * Memory and threads: see the header.
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * plugin_response.h — the header block that a CGI guest wrote: found, checked, put into a request.
  *
- * Memory: strings that stay go to r->pool; the block itself is only read. Threads: the request's.
+ * Memory:  strings that stay go to r->pool; the block itself is only read.
+ * Threads: the request's.
  */
 #ifndef PLUGIN_RESPONSE_H
 #define PLUGIN_RESPONSE_H

@@ -6,8 +6,9 @@
  * (does the directory exist, is the digest right) is not checked here but once the whole
  * configuration is known, in plugin_load.c; a parser looks at its words alone.
  *
- * Memory: as setting_types.h. Threads: as there; only `handler`, `filter` and `on_error` can
- * be met in .htaccess files or their neighbours, and none does more than copy words.
+ * Memory:  as setting_types.h.
+ * Threads: as there; only `handler`, `filter` and `on_error` can be met in .htaccess files or their
+ *          neighbours, and none does more than copy words.
  */
 #ifndef PLUGIN_SETTINGS_H
 #define PLUGIN_SETTINGS_H

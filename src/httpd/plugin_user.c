@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * plugin_user.c — a request below an .htaccess with `WasmServeHandler ./hello.wasm`.
  *
- * How: where WasmServeUserPlugins is On, the file is found and judged with every request
- * (plugin_user_file.c: a few system calls), and its module taken from what this child has prepared
- * (plugin_user_cache.c). The request then has a plugin like any other, made for it: no grants but
- * the log, the limits of this place (which the .htaccess may have lowered), interpreted unless the
- * administrator allows native code, and counted for the owner of the directory.
- * A refusal is a 500 with a line in the log, whatever WasmServeOnError says: nothing was run, and
- * what would be served instead could be the very file.
+ * How:     where WasmServeUserPlugins is On, the file is found and judged with every request
+ *          (plugin_user_file.c: a few system calls), and its module taken from what this child has
+ *          prepared (plugin_user_cache.c). The request then has a plugin like any other, made for
+ *          it: no grants but the log, the limits of this place (which the .htaccess may have
+ *          lowered), interpreted unless the administrator allows native code, and counted for the
+ *          owner of the directory. A refusal is a 500 with a line in the log, whatever
+ *          WasmServeOnError says: nothing was run, and what would be served instead could be the
+ *          very file.
  *
- * Memory: r->pool; the version is held until that is destroyed. Threads: the request's.
+ * Memory:  r->pool; the version is held until that is destroyed.
+ * Threads: the request's.
  */
 #include "plugin_user.h"
 

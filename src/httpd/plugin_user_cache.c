@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * plugin_user_cache.c — modules that .htaccess files name are prepared once, and kept for a while.
  *
- * How: a list of entries, one for each path and tier, with the file's identity (device, inode,
- * size, times). As long as a request finds the file to be the same, it gets what the entry has: a
- * version, or the reason why there is none. A file that has changed replaces its entry's content.
- * Who comes while a module is being prepared waits for that; so two requests that need it at once
- * prepare it once. Of one owner only one module is prepared at a time in this child: a customer who
- * uploads large modules in quick succession keeps one worker thread busy, not all.
+ * How:     a list of entries, one for each path and tier, with the file's identity (device, inode,
+ *          size, times). As long as a request finds the file to be the same, it gets what the entry
+ *          has: a version, or the reason why there is none. A file that has changed replaces its
+ *          entry's content. Who comes while a module is being prepared waits for that; so two
+ *          requests that need it at once prepare it once. Of one owner only one module is prepared
+ *          at a time in this child: a customer who uploads large modules in quick succession keeps
+ *          one worker thread busy, not all.
  *
  *     EMPTY ──▶ PREPARING ──▶ READY or REFUSED ──▶ (the file changed) PREPARING …
  *
@@ -17,8 +18,9 @@
  * owner who takes the most go first, the one unused for longest among them: nobody can push all
  * others out. What a request still uses lives on until it ends.
  *
- * Memory: malloc. Threads: any request's; entries are under `lock`, but the content of one that is
- * PREPARING belongs to the thread that does it. Under prefork there is one thread and no lock.
+ * Memory:  malloc.
+ * Threads: any request's; entries are under `lock`, but the content of one that is PREPARING
+ *          belongs to the thread that does it. Under prefork there is one thread and no lock.
  */
 #include "plugin_user.h"
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * plugin_user_file.c — a module's file that an .htaccess names: found, judged and opened.
  *
- * How: the word is looked at first, then each name of it is opened from the directory before it
- * (O_PATH, which touches nothing but the name, and never follows a link) and judged by what is
- * open: whoever exchanges names meanwhile exchanges them for something that is judged as well. The
- * last one is opened for reading only when it is known to be a regular file, and must still be the
- * same. There is no check for other names of a file (hard links): a link to a file of somebody else
- * has that owner, and one to a file of one's own is harmless.
+ * How:     the word is looked at first, then each name of it is opened from the directory before it
+ *          (O_PATH, which touches nothing but the name, and never follows a link) and judged by
+ *          what is open: whoever exchanges names meanwhile exchanges them for something that is
+ *          judged as well. The last one is opened for reading only when it is known to be a regular
+ *          file, and must still be the same. There is no check for other names of a file (hard
+ *          links): a link to a file of somebody else has that owner, and one to a file of one's own
+ *          is harmless.
  *
  * Without anything of httpd's at run time, so that a unit test can link it.
  *

@@ -6,7 +6,8 @@
  * regular file inside of the directory of that .htaccess, of the same owner, that nobody else can
  * write to.
  *
- * Memory: a descriptor, the caller's to close. Threads: any.
+ * Memory:  a descriptor, the caller's to close.
+ * Threads: any.
  */
 #ifndef PLUGIN_USER_FILE_H
 #define PLUGIN_USER_FILE_H

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * plugin_version.c — what a plugin runs now, and what a request keeps to its end.
  *
- * How: a version is a module with the words by which log, notes and status page call it. A plugin
- * holds its current version, a request the one that it began with; each holding is a counted
- * reference. Switching replaces the plugin's pointer: requests in flight are not disturbed, and the
- * old version is swept away when the last of them is over. There are never more versions alive than
- * requests in flight and plugins.
+ * How:     a version is a module with the words by which log, notes and status page call it. A
+ *          plugin holds its current version, a request the one that it began with; each holding is
+ *          a counted reference. Switching replaces the plugin's pointer: requests in flight are not
+ *          disturbed, and the old version is swept away when the last of them is over. There are
+ *          never more versions alive than requests in flight and plugins.
  *
  * The lock: one for all counts, held for a few instructions. Under prefork there is no other thread
  * that touches them, but a child that is told to stop destroys its pools in a signal handler, above
@@ -13,7 +13,8 @@
  * counts alone: the process ends next. For the same reason nothing is freed when a reference is
  * dropped (the handler may be above malloc), but by plugin_version_sweep().
  *
- * Memory: malloc; a version is one block with its words. Threads: any.
+ * Memory:  malloc; a version is one block with its words.
+ * Threads: any.
  */
 #include "plugin.h"
 

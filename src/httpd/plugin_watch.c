@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * plugin_watch.c — a child keeps up with the versions that are active in WasmServePluginDir.
  *
- * How: four times a second somebody looks whether the record of a plugin has changed (one stat for
- * each plugin); if it has, the record is read, the module loaded, prepared and linked, and the
- * plugin's current version switched. (For a moment after a change it is looked at more often.) What
- * cannot be used is said once, and the plugin goes on with what it has; as long as it stands there
- * it is tried again, less and less often, because the reason may be one of the moment (no memory,
- * no descriptors).
+ * How:     four times a second somebody looks whether the record of a plugin has changed (one stat
+ *          for each plugin); if it has, the record is read, the module loaded, prepared and linked,
+ *          and the plugin's current version switched. (For a moment after a change it is looked at
+ *          more often.) What cannot be used is said once, and the plugin goes on with what it has;
+ *          as long as it stands there it is tried again, less and less often, because the reason
+ *          may be one of the moment (no memory, no descriptors).
  *
  *   event, worker   a thread of the child's does that. No request ever waits for it.
  *   prefork         the check is made at the beginning of a request. A thread would be wrong there:
@@ -18,9 +18,9 @@
  * A child begins by catching up, before it serves: what it has inherited is what was active when
  * the configuration was read.
  *
- * Memory: a source lives in pconf; texts in a pool of its own that is cleared after each look.
+ * Memory:  a source lives in pconf; texts in a pool of its own that is cleared after each look.
  * Threads: child_init, then the thread, or the one that serves (prefork). plugin_watch_open: the
- * one that reads the configuration. A source is touched by nobody else.
+ *          one that reads the configuration. A source is touched by nobody else.
  */
 #include "plugin.h"
 

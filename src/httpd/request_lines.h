@@ -6,7 +6,8 @@
  * How:     The head is kept as it came (request_lines_filter.c). A value of the table is taken
  *          apart only where the lines of that name, joined as httpd joins them, are exactly this
  *          value: what another module has set meanwhile is left as it is.
- * Memory:  Slices point into what the caller passed. Threads: any; no state.
+ * Memory:  Slices point into what the caller passed.
+ * Threads: any; no state.
  */
 #ifndef REQUEST_LINES_H
 #define REQUEST_LINES_H

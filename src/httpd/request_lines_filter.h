@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * request_lines_filter.h — keeps the head of a request as it comes in, for request_lines.h.
  *
- * Memory: r->pool. Threads: the request's.
+ * Memory:  r->pool.
+ * Threads: the request's.
  */
 #ifndef REQUEST_LINES_FILTER_H
 #define REQUEST_LINES_FILTER_H

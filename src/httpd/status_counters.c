@@ -9,8 +9,8 @@
  * looks for a slot, and when a call is about to be refused: then a dead child's calls would be the
  * difference. A process number that was given to a stranger meanwhile only delays the repair.
  *
- * Memory: the segment: see the header. Static: the pointer to the segment, set by the parent before
- * the fork, and the child's slot, set once in child_init.
+ * Memory:  the segment: see the header. Static: the pointer to the segment, set by the parent
+ *          before the fork, and the child's slot, set once in child_init.
  */
 #include "status_counters.h"
 

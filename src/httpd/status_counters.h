@@ -11,11 +11,11 @@
  * Modules that .htaccess files name are counted for the owner of their directory: there are rows
  * for 256 owners, taken by the children as they come. Owners beyond that share the rows of others.
  *
- * Memory: the segment lives as long as the parent; a larger one replaces it when the rows do not
- * suffice (children of earlier generations go on with theirs).
+ * Memory:  the segment lives as long as the parent; a larger one replaces it when the rows do not
+ *          suffice (children of earlier generations go on with theirs).
  * Threads: counters_begin in the parent while the configuration is read; all else in any thread of
- * any child. Every shared field is an atomic of its own, read without a lock: a page of figures may
- * be a call ahead of itself, never torn.
+ *          any child. Every shared field is an atomic of its own, read without a lock: a page of
+ *          figures may be a call ahead of itself, never torn.
  */
 #ifndef STATUS_COUNTERS_H
 #define STATUS_COUNTERS_H

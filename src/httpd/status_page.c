@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * status_page.c — SetHandler wasmserve-status: what plugins there are, and what they have done.
  *
- * How: four forms of the same facts. HTML for people; ?auto, "key: value" lines as mod_status has
- * them; ?json; ?prometheus, the text format of metrics systems, whose counters never go back as
- * long as httpd runs. A figure is one row of the table below and appears in all four.
- * Who may see it is the administrator's decision (Require), as for mod_status.
+ * How:     four forms of the same facts. HTML for people; ?auto, "key: value" lines as mod_status
+ *          has them; ?json; ?prometheus, the text format of metrics systems, whose counters never
+ *          go back as long as httpd runs. A figure is one row of the table below and appears in all
+ *          four. Who may see it is the administrator's decision (Require), as for mod_status.
  *
  * Plugin names are restricted when they are defined, digests are hex; paths and host names are
  * escaped for the form they are written in.
  *
- * Memory: r->pool. Threads: the request's.
+ * Memory:  r->pool.
+ * Threads: the request's.
  */
 #include "status_page.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * status_page.h — SetHandler wasmserve-status.
  *
- * Memory: r->pool. Threads: the request's.
+ * Memory:  r->pool.
+ * Threads: the request's.
  */
 #ifndef STATUS_PAGE_H
 #define STATUS_PAGE_H

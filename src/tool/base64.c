@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * base64.c — see base64.h. Memory: the caller's. Threads: no shared state.
+ * base64.c — see base64.h.
+ * Memory:  the caller's.
+ * Threads: no shared state.
  */
 #include "base64.h"
 

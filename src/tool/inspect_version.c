@@ -5,7 +5,8 @@
  *          its own with little memory and little fuel. Its imports are all there, so that it can be
  *          instantiated, and all refuse: what answers a question about itself needs no host. Only
  *          modules that import nothing but functions can be asked.
- * Memory:  All that is made for the call is freed before return. Threads: no shared state.
+ * Memory:  All that is made for the call is freed before return.
+ * Threads: no shared state.
  */
 #include "inspect_version.h"
 

@@ -8,8 +8,9 @@
  * kept up to date. README.md shows one. Trust:   Names in it are opened, and removed when their
  * version goes. So nothing is believed that pack would not have written: every name must be the one
  * that follows from the file's own name, its hash and the coding, and no name leads out of the
- * folder. Order:   By name throughout; the same state is the same text, byte for byte. Memory:  See
- * the functions. Threads: no shared state.
+ * folder. Order:   By name throughout; the same state is the same text, byte for byte.
+ * Memory:  See the functions.
+ * Threads: no shared state.
  */
 #ifndef WASMSERVE_PACK_MANIFEST_H
 #define WASMSERVE_PACK_MANIFEST_H

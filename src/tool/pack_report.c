@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pack_report.c — see pack_report.h.
  *
- * Memory: whether to be quiet, and whether a line of progress stands on the terminal; they belong
- * to the process, as its terminal does. Threads: the main thread's.
+ * Memory:  whether to be quiet, and whether a line of progress stands on the terminal; they belong
+ *          to the process, as its terminal does.
+ * Threads: the main thread's.
  */
 #include "pack_report.h"
 

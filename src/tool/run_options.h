@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * run_options.h — the command line of `wasmserve run`, taken apart.
  *
- * Memory: strings are argv's where they stand there as they are, else owned; run_options_release()
- * frees. Threads: the main thread.
+ * Memory:  strings are argv's where they stand there as they are, else owned; run_options_release()
+ *          frees.
+ * Threads: the main thread.
  */
 #ifndef WASMSERVE_RUN_OPTIONS_H
 #define WASMSERVE_RUN_OPTIONS_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * run_value.c — the arguments of `wasmserve run --invoke`, and the results it prints.
  *
- * Memory: nothing is allocated. Threads: any; strtod() follows the locale, which the tool never
- * sets.
+ * Memory:  nothing is allocated.
+ * Threads: any; strtod() follows the locale, which the tool never sets.
  */
 #include "run_value.h"
 

@@ -2,8 +2,10 @@
  * spec_value.c — see spec_value.h.
  *
  * How:     Host references carry the script's number. The NaN patterns are those of the
- * specification's §4.3.3: canonical is the quiet bit alone, of either sign; arithmetic is the quiet
- * bit and whatever else. Memory:  Nothing is allocated. Threads: no shared state.
+ *          specification's §4.3.3: canonical is the quiet bit alone, of either sign; arithmetic is
+ *          the quiet bit and whatever else.
+ * Memory:  Nothing is allocated.
+ * Threads: no shared state.
  */
 #include "spec_value.h"
 

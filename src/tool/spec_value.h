@@ -2,7 +2,8 @@
  * spec_value.h — the values of spec scripts: arguments out of JSON, results against expectations.
  *
  * Scripts write numbers by their bits, as decimal strings; references of the host by a number.
- * Memory: nothing is allocated. Threads: no shared state.
+ * Memory:  nothing is allocated.
+ * Threads: no shared state.
  */
 #ifndef WASMSERVE_SPEC_VALUE_H
 #define WASMSERVE_SPEC_VALUE_H

@@ -2,7 +2,8 @@
  * spectest.c — print functions, four globals, two tables and two memories, as the READMEs of the
  * specification's reference interpreter define them.
  *
- * Memory: the objects are the store's; rows are constants. Threads: the store's.
+ * Memory:  the objects are the store's; rows are constants.
+ * Threads: the store's.
  */
 #include "spectest.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * spectest.h — the host module "spectest" that the specification's scripts import from.
  *
- * Memory: its objects belong to the store. Threads: the store's.
+ * Memory:  its objects belong to the store.
+ * Threads: the store's.
  */
 #ifndef WASMSERVE_SPECTEST_H
 #define WASMSERVE_SPECTEST_H

@@ -7,7 +7,8 @@
  *          -o writes the same file elsewhere, for who fills caches himself: a package, an image.
  * Exit:    0; 1 for a file that could not be written; 2 for a module that was refused, or that the
  *          cache did not take; 64.
- * Memory:  freed at the end. Threads: the main thread, and the compiler's.
+ * Memory:  freed at the end.
+ * Threads: the main thread, and the compiler's.
  */
 #include <errno.h>
 #include <getopt.h>

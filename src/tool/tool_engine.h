@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tool_engine.h — which tier runs a guest of the tool, and how its code is made.
  *
- * Memory: plain values. Threads: the main thread.
+ * Memory:  plain values.
+ * Threads: the main thread.
  */
 #ifndef WASMSERVE_TOOL_ENGINE_H
 #define WASMSERVE_TOOL_ENGINE_H

@@ -2,7 +2,8 @@
  * tool_file.c — reads a file to its end, whatever kind it is (a pipe has no size to ask for),
  * and writes one, beside its place, where it is put when it is whole.
  *
- * Memory: one block, grown by doubling; the caller's. Threads: no shared state.
+ * Memory:  one block, grown by doubling; the caller's.
+ * Threads: no shared state.
  */
 #include "tool_file.h"
 

@@ -6,7 +6,8 @@
  *          that is UTF-8: control characters are escaped in both, so that a module cannot write to
  *          the terminal of whoever looks at it.
  *          It is compiled as well, which is the one way to know what the compiler has no code for.
- * Memory:  The file and the module, freed at the end. Threads: no shared state.
+ * Memory:  The file and the module, freed at the end.
+ * Threads: no shared state.
  */
 #include <errno.h>
 #include <getopt.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tool_kv.h — a shared store for a guest of the command line, which shares it with nobody.
  *
- * Memory: tool_kv_open() to tool_kv_close(). Threads: one.
+ * Memory:  tool_kv_open() to tool_kv_close().
+ * Threads: one.
  */
 #ifndef WASMSERVE_TOOL_KV_H
 #define WASMSERVE_TOOL_KV_H

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tool_number.c — see tool_number.h. Memory: none. Threads: no shared state.
+ * tool_number.c — see tool_number.h.
+ * Memory:  none.
+ * Threads: no shared state.
  */
 #include "tool_number.h"
 

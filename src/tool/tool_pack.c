@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tool_pack.c — `wasmserve pack`: the deploy step. pack_run.h says how a run goes.
  *
- * Memory: the run's. Threads: pack_jobs.c makes some, and they have ended when this returns.
+ * Memory:  the run's.
+ * Threads: pack_jobs.c makes some, and they have ended when this returns.
  */
 #include <stdio.h>
 

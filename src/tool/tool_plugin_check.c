@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tool_plugin_check.c — a module is tried out before it can become a version of a plugin.
  *
- * How: first what a server does when it loads it: decode, validate, prepare, recognise the ABI,
- * find all imports. Then one call as a server would make it, with the limits that a server has by
- * default and a longer deadline, since this machine may be busy compiling. What counts is that the
- * guest gives an answer that can be sent: a status of 404 or 500 is one. A guest that traps,
- * because a directory or a variable is missing that it will have in the server, can be given those
- * (plugin_trial).
+ * How:     first what a server does when it loads it: decode, validate, prepare, recognise the ABI,
+ *          find all imports. Then one call as a server would make it, with the limits that a server
+ *          has by default and a longer deadline, since this machine may be busy compiling. What
+ *          counts is that the guest gives an answer that can be sent: a status of 404 or 500 is
+ *          one. A guest that traps, because a directory or a variable is missing that it will have
+ *          in the server, can be given those (plugin_trial).
  *
- * Memory: tool_plugin_check.h. Threads: the main thread and the watchdog's.
+ * Memory:  tool_plugin_check.h.
+ * Threads: the main thread and the watchdog's.
  */
 #include "tool_plugin_check.h"
 #include "httpwasm.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tool_plugin_check.h — whether a module can be a version of a plugin.
  *
- * Memory: what a check makes is released by plugin_check_release(). Threads: the main thread, and a
- * watchdog's while a guest is called.
+ * Memory:  what a check makes is released by plugin_check_release().
+ * Threads: the main thread, and a watchdog's while a guest is called.
  */
 #ifndef WASMSERVE_TOOL_PLUGIN_CHECK_H
 #define WASMSERVE_TOOL_PLUGIN_CHECK_H

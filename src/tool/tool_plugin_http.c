@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tool_plugin_http.c — the smallest request that there can be, for guests that look at requests.
  *
- * How: what a guest changes, it does not see again. That is enough to find out whether it can be
- * called at all; what it decides is not looked at.
+ * How:     what a guest changes, it does not see again. That is enough to find out whether it can
+ *          be called at all; what it decides is not looked at.
  * Memory, threads: tool_plugin_http.h.
  */
 #include "tool_plugin_http.h"

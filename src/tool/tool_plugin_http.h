@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tool_plugin_http.h — a request and its response for the trial call of an http-wasm guest.
  *
- * Memory: constant. Threads: any.
+ * Memory:  constant.
+ * Threads: any.
  */
 #ifndef WASMSERVE_TOOL_PLUGIN_HTTP_H
 #define WASMSERVE_TOOL_PLUGIN_HTTP_H

@@ -3,7 +3,8 @@
  *
  * How:     One form for people and one for programs, of the same facts. All words of a record are
  *          plain (letters, digits, "-_.+"), so that neither form has anything to escape.
- * Memory:  a record at a time, released before the next. Threads: no shared state.
+ * Memory:  a record at a time, released before the next.
+ * Threads: no shared state.
  */
 #include "tool_plugin.h"
 #include "tool.h"

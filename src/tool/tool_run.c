@@ -4,12 +4,12 @@
  * How:     The guest is a WASI process whose exchange is this one's stdio: stdin and stdout are
  *          passed through as they come, stderr raw. It is the user's own command, so that log,
  *          clock, random and a store of its own (kv) are granted; directories and environment only
- * as the command line says. A command module runs by its _start; --invoke calls any export instead,
- * after _initialize where the module is a reactor, and prints its results. Exit:    the guest's
- * code; 1 and the reason with the guest's functions for a trap or a limit; 2 for a module that was
- * refused; 64 for a command line that makes no sense. Memory:  everything lives in struct run and
- * is released at its end; argv is borrowed. Threads: the main thread, and the watchdog's where
- * there is a timeout.
+ *          as the command line says. A command module runs by its _start; --invoke calls any export
+ *          instead, after _initialize where the module is a reactor, and prints its results. Exit:
+ *          the guest's code; 1 and the reason with the guest's functions for a trap or a limit; 2
+ *          for a module that was refused; 64 for a command line that makes no sense.
+ * Memory:  everything lives in struct run and is released at its end; argv is borrowed.
+ * Threads: the main thread, and the watchdog's where there is a timeout.
  */
 #include "tool.h"
 #include "run_options.h"

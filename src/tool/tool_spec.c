@@ -4,7 +4,8 @@
  * How:     Each file is a script of its own with a store of its own (spec_script.c). The last line
  *          is always "N passed, N failed, N skipped", before it stands a table of the reasons for
  *          skipping.
- * Memory:  Nothing is kept between files but counts. Threads: the main thread and a watchdog.
+ * Memory:  Nothing is kept between files but counts.
+ * Threads: the main thread and a watchdog.
  */
 #include <getopt.h>
 #include <stdio.h>

@@ -2,10 +2,12 @@
  * build_fuzz.c — any bytes that are a valid module, through builder and passes.
  * layers: compile validate
  *
- * How: every function is built with and without guard pages, and improved; what is not declined has
- * to keep the rules of ir.h. Memory stays within the quota, whose refusal is a good answer.
+ * How:     every function is built with and without guard pages, and improved; what is not declined
+ *          has to keep the rules of ir.h. Memory stays within the quota, whose refusal is a good
+ *          answer.
  *
- * Memory: all freed for each input. Threads: one.
+ * Memory:  all freed for each input.
+ * Threads: one.
  */
 #include "build.h"
 #include "decode.h"

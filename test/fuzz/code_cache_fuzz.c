@@ -6,7 +6,8 @@
  *          read once more with both made right, that the tables behind them are judged. Whatever is
  *          accepted is used as the engine does: each place in the code is looked up. The input is
  *          copied into a block of its own size, so that a sanitizer sees each byte too many.
- * Memory:  Freed for each input. Threads: one.
+ * Memory:  Freed for each input.
+ * Threads: one.
  */
 #include <stdlib.h>
 #include <string.h>

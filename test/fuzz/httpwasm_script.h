@@ -9,7 +9,8 @@
  * Oracle:  The sanitizers, and after every call: the guest's memory has its size; the status is one
  *          that such a call may end with; a text that did not fit was not written; and what the
  *          phase forbids has not happened to the message, whatever the guest passed.
- * Memory:  one guest and one exchange for each script. Threads: one.
+ * Memory:  one guest and one exchange for each script.
+ * Threads: one.
  */
 #ifndef HTTPWASM_SCRIPT_H
 #define HTTPWASM_SCRIPT_H

@@ -8,7 +8,8 @@
  * Oracle:  The sanitizers; the guest's memory keeps its size; a result is one of the interface;
  *          what was set and not changed since is read again; and the store is whole after every
  *          script.
- * Memory:  one store per script, freed at its end. Threads: one.
+ * Memory:  one store per script, freed at its end.
+ * Threads: one.
  */
 #include "fake_guest.h"
 #include "kv.h"

@@ -10,7 +10,8 @@
  * Oracle:  The sanitizers for the host's memory; the guest's memory keeps its size; an errno is one
  *          of the interface; and what lies beside the granted directory is as it was, which is
  *          looked at after every script.
- * Memory:  one process and one tree per script, both removed at its end. Threads: one.
+ * Memory:  one process and one tree per script, both removed at its end.
+ * Threads: one.
  */
 #include "fake_guest.h"
 #include "wasi_impl.h"

@@ -2,8 +2,8 @@
  * build_test.c — modules through builder and passes: what comes out keeps the rules of ir.h.
  * layers: compile validate
  *
- * How: bodies of one function of type [i32 i32] -> [i32] beside a memory, a table and globals are
- * built, improved and verified; where it matters the printed text is searched.
+ * How:     bodies of one function of type [i32 i32] -> [i32] beside a memory, a table and globals
+ *          are built, improved and verified; where it matters the printed text is searched.
  */
 #include "unit.h"
 

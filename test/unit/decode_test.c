@@ -3,8 +3,8 @@
  * budgets hold.
  * layers: decode
  *
- * How: modules are written as in module_text.h. Tables give the status and the byte that must be
- * named. Large modules are made by repetition.
+ * How:     modules are written as in module_text.h. Tables give the status and the byte that must
+ *          be named. Large modules are made by repetition.
  */
 #include "unit.h"
 

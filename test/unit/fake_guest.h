@@ -5,7 +5,8 @@
  *          guest memory is the real one; the test writes arguments there and calls rows of the
  *          table of host functions as the engine would. The exchange behind it is played here as
  *          well: it reads from a string and keeps what was written and logged.
- * Memory:  guest_open() to guest_close(). Threads: one.
+ * Memory:  guest_open() to guest_close().
+ * Threads: one.
  */
 #ifndef FAKE_GUEST_H
 #define FAKE_GUEST_H

@@ -5,7 +5,8 @@
  * How:     Everything lies in fixed arrays; what does not fit is refused, as a server refuses what
  *          exceeds its limits. http_open() makes the guest and a state that is in handle_request;
  *          the test changes the phase by hand.
- * Memory:  http_open() to http_close(). Threads: one.
+ * Memory:  http_open() to http_close().
+ * Threads: one.
  */
 #ifndef FAKE_HTTP_H
 #define FAKE_HTTP_H

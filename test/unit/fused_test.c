@@ -2,10 +2,11 @@
  * fused_test.c — a handler of several instructions does what their own handlers do one by one.
  * layers: facade interp
  *
- * How: for each row of icode_fused.def its instructions are written by hand, with random slots,
- * immediates and distances, and run from a random frame over a random memory: as they are, and with
- * the row's handler in the first one. Frame, memory and outcome must be the same, traps included.
- * Accumulators are seen where instructions before and behind put them into slots.
+ * How:     for each row of icode_fused.def its instructions are written by hand, with random slots,
+ *          immediates and distances, and run from a random frame over a random memory: as they are,
+ *          and with the row's handler in the first one. Frame, memory and outcome must be the same,
+ *          traps included. Accumulators are seen where instructions before and behind put them into
+ *          slots.
  */
 #include "interp_impl.h" /* first: its tables of rows have a TEST of their own */
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * module_text.h — modules for tests, written as bytes that a person can read.
  *
- * How: hexadecimal bytes, '…' for ASCII characters, and ( … ) for what stands behind its own
- * length in LEB128: sections, names, bodies, vectors of bytes.
+ * How:     hexadecimal bytes, '…' for ASCII characters, and ( … ) for what stands behind its own
+ *          length in LEB128: sections, names, bodies, vectors of bytes.
  *
  *   "01(01 60 00 00) 03(01 00) 07(01 ('run') 00 00) 0a(01 (00 0b))"
  *
  * is the module of one exported function without parameters that does nothing. The header is put
  * in front by module_text(); text_bytes() does without.
  *
- * Memory: the result is the caller's, freed with free(). A text that is not well-formed ends the
- * program: that is the test's fault.
+ * Memory:  the result is the caller's, freed with free(). A text that is not well-formed ends the
+ *          program: that is the test's fault.
  */
 #ifndef MODULE_TEXT_H
 #define MODULE_TEXT_H

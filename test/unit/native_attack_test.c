@@ -3,7 +3,8 @@
  * in its trap or a refusal, with guard pages and with explicit checks.
  * layers: facade
  *
- * Memory: each fixture's. Threads: one; children are forked for what ends a process.
+ * Memory:  each fixture's.
+ * Threads: one; children are forked for what ends a process.
  */
 #include <signal.h>
 #include <string.h>

@@ -2,9 +2,9 @@
  * pass_divide_test.c — quotients and remainders by constants: what stands for them gives the same.
  * layers: compile validate
  *
- * How: a function of the instruction and the constant is built and improved, the machine's division
- * is looked for, and what is left, which is straight-line code, is computed here for dividends
- * around each edge and compared with C.
+ * How:     a function of the instruction and the constant is built and improved, the machine's
+ *          division is looked for, and what is left, which is straight-line code, is computed here
+ *          for dividends around each edge and compared with C.
  */
 #include "unit.h"
 

@@ -5,7 +5,8 @@
  *
  * How:     Each test has a cache directory of its own, fills it by loading a module once, and loads
  *          it again. What the interpreter has made shows in allocated_bytes.
- * Memory:  Freed by each test. Threads: several in those that say so.
+ * Memory:  Freed by each test.
+ * Threads: several in those that say so.
  */
 #include <dirent.h>
 #include <pthread.h>

@@ -2,8 +2,8 @@
  * reader_test.c — numbers, names and pieces out of bytes.
  * layers: base
  *
- * How: tables of bytes with the status and the value that §5.2 gives them. Every failing read must
- * leave the reader where it was, because error offsets rely on it.
+ * How:     tables of bytes with the status and the value that §5.2 gives them. Every failing read
+ *          must leave the reader where it was, because error offsets rely on it.
  */
 #include "unit.h"
 

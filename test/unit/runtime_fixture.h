@@ -3,7 +3,8 @@
  *
  * How:     fixture_open() loads a module text (module_text.h), makes a store and instantiates it
  *          with the host functions of the test; what fails on the way is in status and report.
- * Memory:  fixture_open() to fixture_close(). Threads: one for each fixture.
+ * Memory:  fixture_open() to fixture_close().
+ * Threads: one for each fixture.
  */
 #ifndef RUNTIME_FIXTURE_H
 #define RUNTIME_FIXTURE_H

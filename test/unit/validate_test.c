@@ -2,11 +2,12 @@
  * validate_test.c — verdicts of the validator, and the stream of events that tiers are built on.
  * layers: validate
  *
- * How: most cases are one body inside a module that has some of everything (FRAME): functions 0
- * (imported, [] -> []), 1 (imported, [i32] -> [i64]) and 2, the one under test; tables 0 (funcref)
- * and 1 (externref); memory 0; globals 0 (imported, i32), 1 (i64, mutable); types as listed there.
- * Events are written as one line each and compared as text. The specification's own suite covers
- * the typing rules one by one; here stands what it cannot see: offsets, details, events, limits.
+ * How:     most cases are one body inside a module that has some of everything (FRAME): functions 0
+ *          (imported, [] -> []), 1 (imported, [i32] -> [i64]) and 2, the one under test; tables 0
+ *          (funcref) and 1 (externref); memory 0; globals 0 (imported, i32), 1 (i64, mutable);
+ *          types as listed there. Events are written as one line each and compared as text. The
+ *          specification's own suite covers the typing rules one by one; here stands what it cannot
+ *          see: offsets, details, events, limits.
  */
 #include "unit.h"
 

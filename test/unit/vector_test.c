@@ -2,11 +2,12 @@
  * vector_test.c — the architecture's vector functions give what the plain ones give.
  * layers: interp
  *
- * How: each function of interp_vector.h that an architecture may have of its own is compared with
- * its plain_ twin over random vectors whose lanes are mostly special: extremes, their neighbours,
- * zeroes of both signs, infinities, NaNs. The plain ones, where they are not what runs here, are
- * compared with lanes computed one by one; what runs is held to the specification by its own suite.
- * A NaN may differ from another in its bits where the specification says so: it must be quiet.
+ * How:     each function of interp_vector.h that an architecture may have of its own is compared
+ *          with its plain_ twin over random vectors whose lanes are mostly special: extremes, their
+ *          neighbours, zeroes of both signs, infinities, NaNs. The plain ones, where they are not
+ *          what runs here, are compared with lanes computed one by one; what runs is held to the
+ *          specification by its own suite. A NaN may differ from another in its bits where the
+ *          specification says so: it must be quiet.
  */
 #include "unit.h"
 

@@ -10,7 +10,8 @@
  *   in/escape-abs -> (outside)  in/escape-rel -> ../outside  in/escape-file -> ../outside/secret
  *   in/escape-root -> /  in/dangling -> nowhere
  *
- * Memory:  tree_open() to tree_close(), which removes the tree. Threads: one.
+ * Memory:  tree_open() to tree_close(), which removes the tree.
+ * Threads: one.
  */
 #ifndef WASI_TREE_H
 #define WASI_TREE_H

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * arena.c — the quota that counts and the arena that hands out.
  *
- * How: an arena bumps a pointer through zeroed chunks. Chunks double from FIRST_CHUNK to
- * LAST_CHUNK bytes, so that a small module costs little and a large one few system calls; what is
- * larger than a quarter of a chunk gets one of its own, behind the current one, which stays open.
- * Blocks of calloc() come from fresh pages where they are large, so that zeroing costs nothing; a
- * chunk that has been cleared is zeroed as it is handed out again.
+ * How:     an arena bumps a pointer through zeroed chunks. Chunks double from FIRST_CHUNK to
+ *          LAST_CHUNK bytes, so that a small module costs little and a large one few system calls;
+ *          what is larger than a quarter of a chunk gets one of its own, behind the current one,
+ *          which stays open. Blocks of calloc() come from fresh pages where they are large, so that
+ *          zeroing costs nothing; a chunk that has been cleared is zeroed as it is handed out
+ *          again.
  *
  *   chunks ─▶ [head│used…│next     end] ─▶ [head│one large block] ─▶ [head│full] ─▶ NULL
  *

@@ -2,8 +2,8 @@
  * digest.c — BLAKE2s with 32 bytes of output and no key, as RFC 7693 writes it, and BLAKE2sp, its
  * form for large things.
  *
- * How: blocks of 64 bytes go through ten rounds of the mixing function; the last one is marked, so
- * a full block is held back until it is known whether more follows (§3.3).
+ * How:     blocks of 64 bytes go through ten rounds of the mixing function; the last one is marked,
+ *          so a full block is held back until it is known whether more follows (§3.3).
  *
  * BLAKE2sp deals the blocks out to eight leaves in turn and digests the leaves' digests; tree and
  * parameters are those of "BLAKE2: simpler, smaller, fast as MD5" (§2.10 and §4.3 of the paper). A
@@ -12,7 +12,8 @@
  * was compiled for it is taken. The last stripes, which a leaf may not have a whole block of, go
  * through the eight states one by one.
  *
- * Memory: the caller's. Threads: no shared state.
+ * Memory:  the caller's.
+ * Threads: no shared state.
  */
 #include "digest.h"
 

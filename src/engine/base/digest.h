@@ -6,7 +6,8 @@
  * groups with one digest could take one type for another; therefore a hash for which nobody knows
  * how, and not one that is merely quick.
  *
- * Memory: states and digests are values. Threads: nothing is shared.
+ * Memory:  states and digests are values.
+ * Threads: nothing is shared.
  */
 #ifndef WASMSERVE_DIGEST_H
 #define WASMSERVE_DIGEST_H

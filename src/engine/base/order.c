@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * order.c — bottom-up merge sort of indices.
  *
- * How: runs of width 1, 2, 4, … are merged from one array into the other, which then change roles;
- * an odd number of passes is followed by a copy. A merge takes from the left run on a tie: that is
- * what keeps equal items in their order.
+ * How:     runs of width 1, 2, 4, … are merged from one array into the other, which then change
+ *          roles; an odd number of passes is followed by a copy. A merge takes from the left run on
+ *          a tie: that is what keeps equal items in their order.
  *
- * Memory: the two arrays of the caller. Threads: no shared state.
+ * Memory:  the two arrays of the caller.
+ * Threads: no shared state.
  */
 #include "order.h"
 

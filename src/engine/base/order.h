@@ -5,7 +5,8 @@
  * hostile input: a hash table could be filled with colliding names, a quicksort led into its worst
  * case, and qsort() may allocate outside the quota; a merge sort has none of that.
  *
- * Memory: the caller's. Threads: no shared state.
+ * Memory:  the caller's.
+ * Threads: no shared state.
  */
 #ifndef WASMSERVE_ORDER_H
 #define WASMSERVE_ORDER_H

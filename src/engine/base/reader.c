@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * reader.c — fixed-width numbers, LEB128 and names out of borrowed bytes (specification §5.2).
  *
- * How: one loop reads LEB128 of any width; the two ways to be wrong differ (§5.2.2). A number of
- * N bits takes at most ceil(N/7) bytes: a continuation bit on the last of them is "too long"; set
- * bits beyond N on it (unsigned) or bits that do not repeat the sign (signed) are "too large".
+ * How:     one loop reads LEB128 of any width; the two ways to be wrong differ (§5.2.2). A number
+ *          of N bits takes at most ceil(N/7) bytes: a continuation bit on the last of them is "too
+ *          long"; set bits beyond N on it (unsigned) or bits that do not repeat the sign (signed)
+ *          are "too large".
  *
- * Memory: borrowed. Threads: no shared state.
+ * Memory:  borrowed.
+ * Threads: no shared state.
  */
 #include "reader.h"
 

@@ -6,7 +6,8 @@
  * nothing but their out parameter. A function that fails leaves the reader where it was: the
  * offset is then that of the item that could not be read.
  *
- * Memory: borrowed throughout. Threads: a reader is a value; copies are independent.
+ * Memory:  borrowed throughout.
+ * Threads: a reader is a value; copies are independent.
  */
 #ifndef WASMSERVE_READER_H
 #define WASMSERVE_READER_H

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report.c — filling and printing reports; the texts of statuses, classes, types and features.
  *
- * How: the texts are expansions of errors.def; feature and type names stand here once. A detail may
- * quote what a hostile module contains, so every byte that is not printable ASCII becomes '?'
- * before it can reach a log.
+ * How:     the texts are expansions of errors.def; feature and type names stand here once. A detail
+ *          may quote what a hostile module contains, so every byte that is not printable ASCII
+ *          becomes '?' before it can reach a log.
  *
- * Memory: reports belong to the caller; texts are constants. Threads: no shared state.
+ * Memory:  reports belong to the caller; texts are constants.
+ * Threads: no shared state.
  */
 #include "report.h"
 

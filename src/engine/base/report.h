@@ -5,7 +5,8 @@
  * unchanged. The first failure wins: a second call on a filled report leaves it as it is, because
  * the earliest error is the one that explains the others.
  *
- * Memory: a report is a plain value of the caller. Threads: nothing is shared.
+ * Memory:  a report is a plain value of the caller.
+ * Threads: nothing is shared.
  */
 #ifndef WASMSERVE_REPORT_H
 #define WASMSERVE_REPORT_H

@@ -9,7 +9,8 @@
  *          them, where calls, exits of loops and cold blocks count as very far: that is what keeps
  *          registers for loops. alloc_assign.c does the rest.
  *
- * Memory: the function's arena. Threads: those of the function.
+ * Memory:  the function's arena.
+ * Threads: those of the function.
  */
 #include "alloc_internal.h"
 

@@ -14,7 +14,8 @@
  * is a register. What target.remakes() says yes to has no place where it stands (result NONE). A
  * BR_TABLE of one target becomes a BR.
  *
- * Memory: the function's arena. Threads: those of the function.
+ * Memory:  the function's arena.
+ * Threads: those of the function.
  */
 #ifndef WASMSERVE_ALLOC_H
 #define WASMSERVE_ALLOC_H

@@ -9,7 +9,8 @@
  *          is free, the value whose next use is the furthest away loses its own; it comes back
  *          from its home when it is used. All moves of one instruction happen at once.
  *
- * Memory: the function's arena. Threads: those of the function.
+ * Memory:  the function's arena.
+ * Threads: those of the function.
  */
 #include "alloc_internal.h"
 

@@ -3,11 +3,13 @@
  * shares no decision with it.
  *
  * How:     Dataflow over locations (registers, words of the spill area, arriving slots): which
- * value each holds for certain, at the beginning of each block the meet of its predecessors. Moves
- * and instructions are followed in the order of the code, and every operand must be where its value
- * is. A definition makes copies of the value's earlier self worthless.
+ *          value each holds for certain, at the beginning of each block the meet of its
+ *          predecessors. Moves and instructions are followed in the order of the code, and every
+ *          operand must be where its value is. A definition makes copies of the value's earlier
+ *          self worthless.
  *
- * Memory: the function's arena. Threads: those of the function.
+ * Memory:  the function's arena.
+ * Threads: those of the function.
  */
 #include "alloc_internal.h"
 

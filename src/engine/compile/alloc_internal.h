@@ -2,7 +2,8 @@
  * alloc_internal.h — what the parts of the register allocator share: alloc.c (the order, who uses
  * what, how far away the next use is), alloc_assign.c (registers), alloc_moves.c (moves).
  *
- * Memory: the function's arena. Threads: those of the function.
+ * Memory:  the function's arena.
+ * Threads: those of the function.
  */
 #ifndef WASMSERVE_ALLOC_INTERNAL_H
 #define WASMSERVE_ALLOC_INTERNAL_H

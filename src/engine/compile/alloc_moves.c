@@ -6,7 +6,8 @@
  *          registers is opened by the scratch register, one with slots in it by a slot of its own,
  *          since its moves need the scratch themselves.
  *
- * Memory: the function's arena. Threads: those of the function.
+ * Memory:  the function's arena.
+ * Threads: those of the function.
  */
 #include "alloc_internal.h"
 

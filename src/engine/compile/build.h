@@ -2,7 +2,7 @@
  * build.h — from the validated stream to SSA, and the passes that improve it.
  *
  * Threads: a builder belongs to one thread; the module is only read, but for validate's scratch,
- * which takes from the module's quota.
+ *          which takes from the module's quota.
  */
 #ifndef WASMSERVE_BUILD_H
 #define WASMSERVE_BUILD_H

@@ -4,7 +4,8 @@
  * How:     An indirect call checks the table's bounds, null, and the type as the interpreter does:
  *          the common case inline, the rest by CHECK_TYPE out of the way. A callee of this
  *          instance is called by its own code; any other through the type's thunk.
- * Memory:  the builder's. Threads: one for each builder.
+ * Memory:  the builder's.
+ * Threads: one for each builder.
  */
 #include <stddef.h>
 #include <string.h>

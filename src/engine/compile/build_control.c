@@ -5,7 +5,8 @@
  *          along are variables behind the locals, one for each place of the stack, so that values
  *          meet in the same way as locals do. A loop's header is open until its end; each arrival
  *          polls, for the fuel of one round.
- * Memory:  the builder's. Threads: one for each builder.
+ * Memory:  the builder's.
+ * Threads: one for each builder.
  */
 #include "build_impl.h"
 

@@ -4,7 +4,8 @@
  * How:     Memory 0 in a reservation with guard pages is accessed without a check, if offset and
  *          width end before the guard does. All else is checked against the length that the memory
  *          has now, and addressed by the base that it has now.
- * Memory:  the builder's. Threads: one for each builder.
+ * Memory:  the builder's.
+ * Threads: one for each builder.
  */
 #include <stddef.h>
 #include <string.h>

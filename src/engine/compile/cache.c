@@ -9,7 +9,8 @@
  *          until it has been judged: one that somebody cuts short meanwhile gives an error and no
  *          SIGBUS. Then its code is mapped to be executed, through the same descriptor, so that it
  *          is the same file, which must not have changed.
- * Memory:  see cache.h. Threads: any.
+ * Memory:  see cache.h.
+ * Threads: any.
  */
 #include <errno.h>
 #include <fcntl.h>

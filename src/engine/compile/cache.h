@@ -7,7 +7,8 @@
  * directory and file must belong to root, the process's user or options->cache_owner, and be
  * writable by nobody else; its own digest finds damage, not forgery.
  *
- * Memory: a native_module belongs to the caller. Threads: any, also of several processes.
+ * Memory:  a native_module belongs to the caller.
+ * Threads: any, also of several processes.
  */
 #ifndef WASMSERVE_CACHE_H
 #define WASMSERVE_CACHE_H

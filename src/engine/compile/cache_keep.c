@@ -12,7 +12,8 @@
  *          those that were used the longest ago. What was used is said by the time of access, which
  *          cache_load() sets itself: many file systems do not. Code that is mapped stays when its
  *          name goes.
- * Memory:  a list of the directory's files while it is looked through. Threads: any.
+ * Memory:  a list of the directory's files while it is looked through.
+ * Threads: any.
  */
 #include <dirent.h>
 #include <errno.h>

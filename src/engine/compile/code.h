@@ -11,7 +11,8 @@
  *              refuse (MemoryDenyWriteExecute, httpd_execmem), for systems without the others.
  * Children that are forked share the pages.
  *
- * Memory: a code_mapping belongs to who asked for it, until code_unmap(). Threads: any.
+ * Memory:  a code_mapping belongs to who asked for it, until code_unmap().
+ * Threads: any.
  */
 #ifndef WASMSERVE_CODE_H
 #define WASMSERVE_CODE_H

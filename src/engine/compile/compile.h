@@ -3,7 +3,7 @@
  * module holds already.
  *
  * Threads: both functions that make code read the module only, and may run in a thread of their own
- * while instances of it run.
+ *          while instances of it run.
  */
 #ifndef WASMSERVE_COMPILE_H
 #define WASMSERVE_COMPILE_H

@@ -6,7 +6,8 @@
  *          WebAssembly's do; loops inside out, from the edges that lead back. The code's order is
  *          the reverse postorder with each loop contracted to its header, so that its blocks stand
  *          together, and what is cold behind all.
- * Memory:  the function's arena. Threads: those of the function.
+ * Memory:  the function's arena.
+ * Threads: those of the function.
  */
 #include "ir.h"
 

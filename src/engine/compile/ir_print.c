@@ -2,7 +2,8 @@
  * ir_print.c — a function as text: for tests and for people.
  *
  * How:     A line a block ("block 3 <- 1 2 loop"), a line an instruction ("  v7 = i32.add v3 v5").
- * Memory:  none but a line on the stack, which cuts what is longer. Threads: any that may read f.
+ * Memory:  none but a line on the stack, which cuts what is longer.
+ * Threads: any that may read f.
  */
 #include "ir.h"
 

@@ -3,7 +3,8 @@
  *
  * How:     f is analysed. One walk over the blocks in their order gives every instruction its
  *          number, so that "before" in a block is a comparison; between blocks it is dominance.
- * Memory:  the function's arena, for the numbers. Threads: those of the function.
+ * Memory:  the function's arena, for the numbers.
+ * Threads: those of the function.
  */
 #include "ir.h"
 

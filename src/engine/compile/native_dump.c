@@ -5,7 +5,8 @@
  *          name, to name what is in no file with symbols. The name of that file is anybody's guess
  *          and /tmp is everybody's, so a file that is not this process's own is left alone.
  *          Functions' names are the module's: what is not plain is shown as '?'.
- * Memory:  lines on the stack. Threads: any; a line is one write.
+ * Memory:  lines on the stack.
+ * Threads: any; a line is one write.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -16,7 +16,8 @@
  *          that the interpreter goes on, whose own calls take none of it.
  *
  *          Compiled frames hold no references to objects, so the collector is told nothing.
- * Memory:  Nothing is allocated. Threads: the store's.
+ * Memory:  Nothing is allocated.
+ * Threads: the store's.
  */
 #include "native_impl.h"
 

@@ -14,7 +14,8 @@
  *          its module is gone. Each has a sequence number, odd while it is changed, so that the
  *          handler reads without a lock. The range that it looks for does not change meanwhile,
  *          since its code runs.
- * Memory:  Ranges are never freed. Threads: any; the handler is async-signal-safe.
+ * Memory:  Ranges are never freed.
+ * Threads: any; the handler is async-signal-safe.
  */
 #include <pthread.h>
 #include <signal.h>

@@ -4,7 +4,8 @@
  * How:     Compiled code calls them through instance->helpers, on the thread's stack. One that
  *          answers with a status has recorded a failure before it returns it (native_unwind()),
  *          since the code then leaves all its frames.
- * Memory:  as the runtime functions that they call. Threads: the store's.
+ * Memory:  as the runtime functions that they call.
+ * Threads: the store's.
  */
 #include "native_impl.h"
 

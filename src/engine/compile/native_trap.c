@@ -6,7 +6,8 @@
  *          Frames are a chain from there to the entry thunk, whose frame pointer is 0. Functions
  *          are found by bisection; a function's sites are read from its beginning, which only
  *          happens after a trap (place_map.h). Thunks are nobody's frames.
- * Memory:  Nothing is allocated. Threads: the store's.
+ * Memory:  Nothing is allocated.
+ * Threads: the store's.
  */
 #include "native_impl.h"
 #include "place_map.h"

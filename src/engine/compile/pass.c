@@ -6,7 +6,8 @@
  *          what does not change in a loop (pass_loop.c); values that were computed, and bounds that
  *          were checked, before in a block that dominates; places of the engine whose contents are
  *          known (pass_memory.c); what nobody uses.
- * Memory:  the function's arena. Threads: those of the function.
+ * Memory:  the function's arena.
+ * Threads: those of the function.
  */
 #include "pass.h"
 

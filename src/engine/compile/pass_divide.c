@@ -7,7 +7,8 @@
  *          and where the unsigned multiplier needs 33 bits, its highest one is an addition that
  *          cannot overflow. Powers of two are shifts. 64 bits keep the machine's division: the
  *          product would need 128.
- * Memory:  none of its own. Threads: those of the function.
+ * Memory:  none of its own.
+ * Threads: those of the function.
  */
 #include "pass.h"
 

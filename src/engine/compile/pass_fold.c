@@ -3,7 +3,8 @@
  *
  * How:     One walk in the code's order, so that operands have been looked at before their users.
  *          Floating point is left alone: what it gives is the machine's business.
- * Memory:  none of its own. Threads: those of the function.
+ * Memory:  none of its own.
+ * Threads: those of the function.
  */
 #include "pass.h"
 

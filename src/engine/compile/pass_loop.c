@@ -17,7 +17,8 @@
  *          What moves runs even where the loop would not have come to it, so nothing that may trap
  *          does, and a PEEK only if what it looks at exists as long as the instance does.
  * Cost:    linear: of many nested loops an instruction leaves at most CLIMB.
- * Memory:  the function's arena. Threads: those of the function.
+ * Memory:  the function's arena.
+ * Threads: those of the function.
  */
 #include "pass.h"
 

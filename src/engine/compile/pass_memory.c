@@ -5,7 +5,8 @@
  *          place holds that value", of PEEKs and POKEs. A POKE ends facts of its alias class,
  *          unless it goes to another offset from the same base; a call ends all facts. Of more than
  *          FACTS the oldest is forgotten, which keeps the pass linear.
- * Memory:  none of its own. Threads: those of the function.
+ * Memory:  none of its own.
+ * Threads: those of the function.
  */
 #include <string.h>
 

@@ -5,8 +5,8 @@
  * registers, is shared and asks the target for its registers and constraints (alloc.h). What a
  * second one consists of: src/engine/README.md, "A machine for the compiler".
  *
- * Memory: a code_buffer grows by its quota; the caller releases it. Threads: the target is
- * constant; buffer and function belong to one thread.
+ * Memory:  a code_buffer grows by its quota; the caller releases it.
+ * Threads: the target is constant; buffer and function belong to one thread.
  */
 #ifndef WASMSERVE_TARGET_H
 #define WASMSERVE_TARGET_H

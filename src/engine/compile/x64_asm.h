@@ -11,7 +11,8 @@
  *          shown that one suffices (x64_asm.hints): x64_emit.c assembles twice. If a hint does not
  *          hold, misjudged is set, and the caller assembles again without.
  *
- * Memory:  labels are in the function's arena. Threads: those of the function.
+ * Memory:  labels are in the function's arena.
+ * Threads: those of the function.
  */
 #ifndef WASMSERVE_X64_ASM_H
 #define WASMSERVE_X64_ASM_H

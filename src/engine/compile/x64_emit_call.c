@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * x64_emit_call.c — calls and returns (native.h, "Calls"). Threads: those of the function.
+ * x64_emit_call.c — calls and returns (native.h, "Calls").
+ * Threads: those of the function.
  */
 #include <stddef.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * x64_emit_integer.c — integers, loads and stores, selects. Threads: those of the function.
+ * x64_emit_integer.c — integers, loads and stores, selects.
+ * Threads: those of the function.
  *
  * Instructions of 32 bits clear the upper half of their register, which is rule 3 of ir.h.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * x64_emit_real.c — floats and conversions (specification, §4.3.3 and §4.3.4). Threads: those of
- * the function.
+ * x64_emit_real.c — floats and conversions (specification, §4.3.3 and §4.3.4).
+ * Threads: those of the function.
  *
  * NaNs are what the hardware makes of them, which the specification allows: operations quiet them
  * and hand on a payload, abs, neg and copysign touch the sign alone.

@@ -7,7 +7,8 @@
  *          reads those marks. A load moves down to its user only past what neither writes nor
  *          traps, so that the order of effects stays.
  *
- * Memory: the function's arena. Threads: those of the function.
+ * Memory:  the function's arena.
+ * Threads: those of the function.
  */
 #include <string.h>
 

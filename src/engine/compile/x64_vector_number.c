@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * x64_vector_number.c — arithmetic of vectors that takes several steps: signs, extremes, products,
- * conversions (specification, §4.3.3 to §4.3.5). Threads: those of the function.
+ * conversions (specification, §4.3.3 to §4.3.5).
+ * Threads: those of the function.
  *
  * XS is the scratch register, which is no operand. `out` may be an operand that is not late.
  */

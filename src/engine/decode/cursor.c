@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cursor.c — reading with a place to blame: counts, types, features, expressions.
  *
- * How: most types are one byte; a reference to a type of the module is two or more. Bytes that
- * belong to a feature that is off are told from bytes without a meaning: the first are FEATURE
- * errors, which tell the author what to switch off in the toolchain; the second make the module
- * malformed. While the type section is read, references keep the index that stands there, and no
- * distinction between functions and data; decode_types.c makes them canonical at its end.
+ * How:     most types are one byte; a reference to a type of the module is two or more. Bytes that
+ *          belong to a feature that is off are told from bytes without a meaning: the first are
+ *          FEATURE errors, which tell the author what to switch off in the toolchain; the second
+ *          make the module malformed. While the type section is read, references keep the index
+ *          that stands there, and no distinction between functions and data; decode_types.c makes
+ *          them canonical at its end.
  *
- * Memory: borrowed. Threads: no shared state.
+ * Memory:  borrowed.
+ * Threads: no shared state.
  */
 #include "cursor.h"
 

@@ -5,7 +5,8 @@
  * function and one sentence, and so that "is this feature on?" is asked in one place. What a
  * module needs gathers in `used`; its owner adds it to module->used when it is done.
  *
- * Memory: borrowed. Threads: a cursor is a value of its user.
+ * Memory:  borrowed.
+ * Threads: a cursor is a value of its user.
  */
 #ifndef WASMSERVE_CURSOR_H
 #define WASMSERVE_CURSOR_H

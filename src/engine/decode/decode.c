@@ -2,14 +2,16 @@
  * decode.c — the driver: header, sections in their order, and what must agree between them
  * (specification §5.5).
  *
- * How: the file is copied, then walked once. Sections are rows: id, name, place in the order, the
- * function that reads it. The order is not that of the ids: data count (12) stands before code
- * (10), tags (13) between memories and globals. Custom sections stand anywhere.
+ * How:     the file is copied, then walked once. Sections are rows: id, name, place in the order,
+ *          the function that reads it. The order is not that of the ids: data count (12) stands
+ *          before code (10), tags (13) between memories and globals. Custom sections stand
+ *          anywhere.
  *
- * Inputs: anything. After this, all structure and every limit of limits.h holds; indices, types
- * and instructions inside expressions and bodies are the validator's.
+ * Inputs:  anything. After this, all structure and every limit of limits.h holds; indices, types
+ *          and instructions inside expressions and bodies are the validator's.
  *
- * Memory: the module's arena; on failure nothing is left. Threads: any; no shared state.
+ * Memory:  the module's arena; on failure nothing is left.
+ * Threads: any; no shared state.
  */
 #include "decode_impl.h"
 

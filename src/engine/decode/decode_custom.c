@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * decode_custom.c — custom sections, and the function names that one of them holds (§5.5.3, §7.4).
  *
- * How: a custom section's own name must be right, its contents may be anything. The first section
- * called "name" is read after all others, when the number of functions is known. Errors in it are
- * no errors of the module (§7.4.1): what is malformed ends the reading, what is not UTF-8 is
- * passed over, and names are only ever shown to people.
+ * How:     a custom section's own name must be right, its contents may be anything. The first
+ *          section called "name" is read after all others, when the number of functions is known.
+ *          Errors in it are no errors of the module (§7.4.1): what is malformed ends the reading,
+ *          what is not UTF-8 is passed over, and names are only ever shown to people.
  *
- * Memory: the module's arena; names point into the module's bytes. Threads: those of the module
- * being loaded.
+ * Memory:  the module's arena; names point into the module's bytes.
+ * Threads: those of the module being loaded.
  */
 #include "decode_impl.h"
 

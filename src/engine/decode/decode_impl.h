@@ -5,7 +5,8 @@
  * on the section's contents and ending with them. A section's function reads all of it; that
  * nothing is left is checked by the driver.
  *
- * Memory: everything goes into the module's arena. Threads: those of the module being loaded.
+ * Memory:  everything goes into the module's arena.
+ * Threads: those of the module being loaded.
  */
 #ifndef WASMSERVE_DECODE_IMPL_H
 #define WASMSERVE_DECODE_IMPL_H

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * decode_limits.c — the types of tables, memories and globals (§5.3.9 to §5.3.12).
  *
- * How: limits of tables and memories are read as 64-bit numbers, as WebAssembly 3.0 writes them;
- * whether they are in range for the address type is the validator's question. A page size (of the
- * custom page sizes proposal) follows them as a power of two, of which two are allowed.
+ * How:     limits of tables and memories are read as 64-bit numbers, as WebAssembly 3.0 writes
+ *          them; whether they are in range for the address type is the validator's question. A page
+ *          size (of the custom page sizes proposal) follows them as a power of two, of which two
+ *          are allowed.
  *
- * Memory: what is read is the caller's. Threads: those of the module being loaded.
+ * Memory:  what is read is the caller's.
+ * Threads: those of the module being loaded.
  */
 #include "decode_impl.h"
 

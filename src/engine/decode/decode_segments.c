@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * decode_segments.c — element segments, the data count, data segments (§5.5.12, §5.5.14, §5.5.15).
  *
- * How: an element segment's flags are three bits. Bit 0: passive or declarative; bit 1: with bit 0
- * declarative, else an explicit table; bit 2: elements are expressions, else function indices. A
- * kind or type is written where bit 0 or bit 1 is set. A module of 1.0 has a table or memory index
- * there, which is 0, so the forms agree.
+ * How:     an element segment's flags are three bits. Bit 0: passive or declarative; bit 1: with
+ *          bit 0 declarative, else an explicit table; bit 2: elements are expressions, else
+ *          function indices. A kind or type is written where bit 0 or bit 1 is set. A module of 1.0
+ *          has a table or memory index there, which is 0, so the forms agree.
  *
- * Memory: the module's arena; contents point into the module's bytes. Threads: those of the module
- * being loaded.
+ * Memory:  the module's arena; contents point into the module's bytes.
+ * Threads: those of the module being loaded.
  */
 #include "decode_impl.h"
 

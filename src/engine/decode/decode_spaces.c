@@ -2,11 +2,12 @@
  * decode_spaces.c — the sections that fill index spaces, and those that point into them: imports,
  * functions, tables, memories, globals, exports, start, code (§5.5.5 to §5.5.13).
  *
- * How: an index space begins with its imports. The import section is read twice, first to count
- * the kinds, then into arrays of exactly that size; the section of the kind extends its array.
+ * How:     an index space begins with its imports. The import section is read twice, first to count
+ *          the kinds, then into arrays of exactly that size; the section of the kind extends its
+ *          array.
  *
- * Memory: the module's arena; names point into the module's bytes. Threads: those of the module
- * being loaded.
+ * Memory:  the module's arena; names point into the module's bytes.
+ * Threads: those of the module being loaded.
  */
 #include "decode_impl.h"
 

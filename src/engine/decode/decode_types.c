@@ -2,17 +2,18 @@
  * decode_types.c — the type section (§5.3.4 to §5.3.8, §5.5.4): recursive groups of functions,
  * structs and arrays, each with the supertype that it declares.
  *
- * How: the section is a list of groups, and a type without `rec` is a group of one. It is read
- * twice, first to count the types, then into an array of exactly that size. A reference to a type
- * may go to any type up to the end of its own group; a supertype stands before its subtypes.
- * type_identity.c then finds out which types are equal. Whether a subtype fits its supertype is
- * the validator's question.
+ * How:     the section is a list of groups, and a type without `rec` is a group of one. It is read
+ *          twice, first to count the types, then into an array of exactly that size. A reference to
+ *          a type may go to any type up to the end of its own group; a supertype stands before its
+ *          subtypes. type_identity.c then finds out which types are equal. Whether a subtype fits
+ *          its supertype is the validator's question.
  *
  * Objects are laid out here: fields in their order, each aligned to its size but to 8 at the most.
  * A subtype begins with the fields of its supertype, in the same sizes, so they lie at the same
  * offsets.
  *
- * Memory: the module's arena. Threads: those of the module being loaded.
+ * Memory:  the module's arena.
+ * Threads: those of the module being loaded.
  */
 #include "decode_impl.h"
 

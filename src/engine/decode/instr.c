@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * instr.c — decodes the immediates of instructions by their kind, and prints them.
  *
- * How: opcode → row (isa_lookup), row → kind of immediates, one case for each kind. A vector of
- * labels or types is stepped over and left for the user to read again, so that decoding needs no
- * memory of its own.
+ * How:     opcode → row (isa_lookup), row → kind of immediates, one case for each kind. A vector of
+ *          labels or types is stepped over and left for the user to read again, so that decoding
+ *          needs no memory of its own.
  *
  * Editing: a new kind of immediates needs a case in instr_immediates() and one in instr_print();
  * both switches have no default, so that the compiler names the missing one.
  *
- * Memory: borrowed. Threads: no shared state.
+ * Memory:  borrowed.
+ * Threads: no shared state.
  */
 #include "instr.h"
 

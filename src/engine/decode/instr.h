@@ -5,7 +5,8 @@
  * It checks the encoding and the feature; whether indices exist and types fit is the validator's
  * work.
  *
- * Memory: items points into the borrowed bytes. Threads: no shared state.
+ * Memory:  items points into the borrowed bytes.
+ * Threads: no shared state.
  */
 #ifndef WASMSERVE_INSTR_H
 #define WASMSERVE_INSTR_H

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * subtype.c — the rules of §3.3.1 to §3.3.4, as sets of bits.
  *
- * How: each abstract heap type has the set of those that include it. A type of a module is in the
- * sets that its form says, and a reference to the bottom of a hierarchy is one to any type of it.
+ * How:     each abstract heap type has the set of those that include it. A type of a module is in
+ *          the sets that its form says, and a reference to the bottom of a hierarchy is one to any
+ *          type of it.
  *
- * Memory: constants. Threads: no shared state.
+ * Memory:  constants.
+ * Threads: no shared state.
  */
 #include "subtype.h"
 

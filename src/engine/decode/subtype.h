@@ -4,7 +4,8 @@
  * Types of one module are compared by numbers, those of two modules by their identity
  * (type_identity.c), which both have found out by themselves.
  *
- * Memory: nothing is allocated. Threads: pure functions of immutable modules.
+ * Memory:  nothing is allocated.
+ * Threads: pure functions of immutable modules.
  */
 #ifndef WASMSERVE_SUBTYPE_H
 #define WASMSERVE_SUBTYPE_H

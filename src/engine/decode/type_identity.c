@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * type_identity.c — which types are equal, and which are below which (§3.2.3, §3.3).
  *
- * How: two types are equal if their recursive groups are, and they have the same place in them
- * (iso-recursive equality). A group is written down so that equal groups give equal bytes: a
- * reference into the group itself as the place there, one to an earlier type as the identity of
- * that type, which is known by then. The digest of those bytes is the group's identity, in this
- * module as in any other. Each group is written once, and a reference takes a constant number of
- * bytes: no nesting of groups makes this more than linear.
+ * How:     two types are equal if their recursive groups are, and they have the same place in them
+ *          (iso-recursive equality). A group is written down so that equal groups give equal bytes:
+ *          a reference into the group itself as the place there, one to an earlier type as the
+ *          identity of that type, which is known by then. The digest of those bytes is the group's
+ *          identity, in this module as in any other. Each group is written once, and a reference
+ *          takes a constant number of bytes: no nesting of groups makes this more than linear.
  *
  * Within the module comparing two types is comparing two numbers: each type gets the smallest index
  * of its equals, found by sorting the digests, and all value types of the section are rewritten to
@@ -15,7 +15,8 @@
  * Subtypes are numbered in preorder, supertypes first: the types below one are a range of numbers,
  * and asking for it is one subtraction and one comparison, however deep the chain is.
  *
- * Memory: the module's arena; scratch of its quota. Threads: those of the module being loaded.
+ * Memory:  the module's arena; scratch of its quota.
+ * Threads: those of the module being loaded.
  */
 #include "decode_impl.h"
 

@@ -6,7 +6,7 @@
  * does, needs no executable memory, and is what a native tier is compared with.
  *
  * Threads: prepare and release by whoever owns the module; invoke by the store's thread, any number
- * of them for the same module.
+ *          of them for the same module.
  */
 #ifndef WASMSERVE_INTERP_H
 #define WASMSERVE_INTERP_H

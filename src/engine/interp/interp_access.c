@@ -8,7 +8,8 @@
  *          What an instruction does is said by the rows of icode_vector.def.
  * Inputs:  Validated; the address of a 32-bit memory is zero-extended in its slot, once its wide
  *          entry was moved home (lower_impl.h).
- * Memory:  the instance's memories, bounds checked here. Threads: the store's.
+ * Memory:  the instance's memories, bounds checked here.
+ * Threads: the store's.
  */
 #include <string.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * isa.c — the rows of opcodes.def as tables: op → row, prefix and code → op.
  *
- * How: both tables are constant data, expanded from the rows. The second is a flat array of
- * PREFIXES pages of 512 codes each (page 0: one-byte opcodes; then 0xFB to 0xFE), wide enough for
- * the largest code assigned by any proposal (0x113, relaxed SIMD). Two rows with one code would
- * initialize the same element twice, which -Wextra -Werror refuses.
+ * How:     both tables are constant data, expanded from the rows. The second is a flat array of
+ *          PREFIXES pages of 512 codes each (page 0: one-byte opcodes; then 0xFB to 0xFE), wide
+ *          enough for the largest code assigned by any proposal (0x113, relaxed SIMD). Two rows
+ *          with one code would initialize the same element twice, which -Wextra -Werror refuses.
  *
  * Threads: constant data only; any thread may call anything.
  */

@@ -2,7 +2,9 @@
  * global.c — globals as the host makes and reads them.
  *
  * A global is a cell of two slots; instances hold pointers to cells, so that an imported mutable
- * global is the exporter's own. Memory: in the store's arena. Threads: the store's.
+ * global is the exporter's own.
+ * Memory:  in the store's arena.
+ * Threads: the store's.
  */
 #include "runtime_impl.h"
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * objects.c — making structs and arrays, moving their elements, and asking what a reference is.
  *
- * How:     Values come as 64-bit slots, and are kept in their own size, a packed integer in its
- *          low bits; the machine's byte order is kept, since no guest can see it, but where
- *          elements are made of a data segment, whose bytes are little-endian.
- *          What an object is made of stands in the caller's frame until it is there, so that the
- *          collector finds it. Large arrays are filled in chunks, between which the guest can be
- *          stopped; an array that is stopped halfway holds zeroes from there on, and nobody sees
- * it. Memory:  see heap.h. Threads: the store's.
+ * How:     Values come as 64-bit slots, and are kept in their own size, a packed integer in its low
+ *          bits; the machine's byte order is kept, since no guest can see it, but where elements
+ *          are made of a data segment, whose bytes are little-endian. What an object is made of
+ *          stands in the caller's frame until it is there, so that the collector finds it. Large
+ *          arrays are filled in chunks, between which the guest can be stopped; an array that is
+ *          stopped halfway holds zeroes from there on, and nobody sees it.
+ * Memory:  see heap.h.
+ * Threads: the store's.
  */
 #include "objects.h"
 

@@ -4,7 +4,8 @@
  * Tiers read and write single fields and elements themselves, by the offsets of the types; here is
  * what makes objects, what moves many elements, and what a reference is asked.
  *
- * Memory: see heap.h; what makes an object may collect. Threads: the store's.
+ * Memory:  see heap.h; what makes an object may collect.
+ * Threads: the store's.
  */
 #ifndef WASMSERVE_OBJECTS_H
 #define WASMSERVE_OBJECTS_H

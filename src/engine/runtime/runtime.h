@@ -2,8 +2,8 @@
  * runtime.h — what runs: store, instances and their parts, as the tiers see them.
  *
  * Ownership: a store owns everything that is reachable from it and frees it together; nothing in a
- * store is freed earlier, so references between instances never dangle. Threads: one at a time,
- * but for store->poll, which the watchdog sets.
+ * store is freed earlier, so references between instances never dangle.
+ * Threads: one at a time, but for store->poll, which the watchdog sets.
  *
  * Editing: a native tier will address these fields from compiled code. Keep hot fields first and
  * the structs free of pointers that differ between identical children.

@@ -22,8 +22,9 @@
  * Memory:  slots[] and stacks[] are allocated at once; giving back allocates nothing.
  * Threads: A lock for the few assignments. A store may be freed in a signal handler that came above
  *          the very code here (prefork does that when it ends a child), so giving back does not
- * wait for the lock: it tries, and then unmaps. A child has its parent's idle mappings, as copies
- * of its own; but none should be made before fork where another thread may hold the lock.
+ *          wait for the lock: it tries, and then unmaps. A child has its parent's idle mappings, as
+ *          copies of its own; but none should be made before fork where another thread may hold the
+ *          lock.
  */
 #include <pthread.h>
 #include <stdlib.h>

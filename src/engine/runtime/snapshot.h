@@ -2,7 +2,8 @@
  * snapshot.h — an instance's state, kept for instances that shall begin with it (engine.h has the
  * part of it that others see).
  *
- * Memory:  malloc; until wasm_snapshot_free(). Threads: immutable once taken.
+ * Memory:  malloc; until wasm_snapshot_free().
+ * Threads: immutable once taken.
  */
 #ifndef WASMSERVE_SNAPSHOT_H
 #define WASMSERVE_SNAPSHOT_H

@@ -5,7 +5,8 @@
  *          there ends with its timeout, and one without a timeout would never end; it traps at
  *          once. Sleeping is done in slices, between which the guest can be stopped, and never
  *          goes beyond the deadline: it is the guest's own time.
- * Memory:  none. Threads: the store's.
+ * Memory:  none.
+ * Threads: the store's.
  */
 #include <time.h>
 

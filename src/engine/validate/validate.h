@@ -14,9 +14,10 @@
  *
  * Members of an event that its instruction has no use for are 0.
  *
- * Memory: what an event points to is valid during the event, but block, which lives as long as the
- * scratch, and bytes, which are the module's. Threads: those of the module being loaded, as a
- * scratch takes from the module's quota; validate_constant_walk() may be called by any thread.
+ * Memory:  what an event points to is valid during the event, but block, which lives as long as the
+ *          scratch, and bytes, which are the module's.
+ * Threads: those of the module being loaded, as a scratch takes from the module's quota;
+ *          validate_constant_walk() may be called by any thread.
  */
 #ifndef WASMSERVE_VALIDATE_H
 #define WASMSERVE_VALIDATE_H

@@ -2,17 +2,18 @@
  * validate_body.c — one function body: its locals, then instruction after instruction, each
  * checked and, where it can be reached, handed to the sink (specification §3.4 and §5.5.13).
  *
- * How: instr_next() decodes; check_instruction() applies the row's signature or, for rows whose
- * signature is "*", the case written here or in validate_control.c; emit() tells the sink. What
- * the sink gets of an instruction is taken down before its operands are popped: height is that of
- * the stack as the instruction finds it.
+ * How:     instr_next() decodes; check_instruction() applies the row's signature or, for rows whose
+ *          signature is "*", the case written here or in validate_control.c; emit() tells the sink.
+ *          What the sink gets of an instruction is taken down before its operands are popped:
+ *          height is that of the stack as the instruction finds it.
  *
  * Inputs: a module that validate_module() accepted; the bytes of the body are unchecked.
  *
  * Editing: an opcode whose row has a plain signature needs nothing here. One with "*" needs a case
  * in check_instruction(); without it, it is refused as WASM_E_USAGE by the first test that uses it.
  *
- * Memory: see validate_impl.h. Threads: one for each scratch.
+ * Memory:  see validate_impl.h.
+ * Threads: one for each scratch.
  */
 #include "validate_impl.h"
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * validate_constant.c — constant expressions: initial values, offsets, elements (§3.4.12).
  *
- * How: the same stacks as for bodies, with one frame whose result is the wanted type. Which
- * instructions may stand here is a flag of their row: ISA_CONST always, ISA_CONST_EXTENDED with
- * extended constant expressions. global.get reads an immutable global that stands earlier; one of
- * the module's own was opened by the same text of 3.0 that took up extended constants, so the same
- * bit stands for it.
+ * How:     the same stacks as for bodies, with one frame whose result is the wanted type. Which
+ *          instructions may stand here is a flag of their row: ISA_CONST always, ISA_CONST_EXTENDED
+ *          with extended constant expressions. global.get reads an immutable global that stands
+ *          earlier; one of the module's own was opened by the same text of 3.0 that took up
+ *          extended constants, so the same bit stands for it.
  *
- * Memory: see validate_impl.h. Threads: check_constant() one for each scratch; the walk any.
+ * Memory:  see validate_impl.h.
+ * Threads: check_constant() one for each scratch; the walk any.
  */
 #include "validate_impl.h"
 

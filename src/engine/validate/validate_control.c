@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * validate_control.c — blocks, branches and calls (specification §3.4.11 and appendix).
  *
- * How: a label's types are what a branch to it carries: the parameters of a loop, the results of
- * any other block. `br_if` pops and pushes them, so that below it they are known even in
- * unreachable code.
+ * How:     a label's types are what a branch to it carries: the parameters of a loop, the results
+ *          of any other block. `br_if` pops and pushes them, so that below it they are known even
+ *          in unreachable code.
  *
- * Memory: see validate_impl.h. Threads: one for each scratch.
+ * Memory:  see validate_impl.h.
+ * Threads: one for each scratch.
  */
 #include "validate_impl.h"
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * validate_module.c — everything of a module but its bodies (specification §3.5).
  *
- * How: section after section in the order of the index spaces, so that each check may rely on the
- * ones before. Functions named outside of bodies are marked as declared on the way: ref.func in a
- * body may name only those (C.refs in §3.5.15). Equal export names are neighbours after sorting.
+ * How:     section after section in the order of the index spaces, so that each check may rely on
+ *          the ones before. Functions named outside of bodies are marked as declared on the way:
+ *          ref.func in a body may name only those (C.refs in §3.5.15). Equal export names are
+ *          neighbours after sorting.
  *
  * Inputs: what decode_module() gave: structure and implementation limits hold.
  *
- * Memory: a scratch of its own, freed at the end. Threads: those of the module being loaded.
+ * Memory:  a scratch of its own, freed at the end.
+ * Threads: those of the module being loaded.
  */
 #include "order.h"
 #include "validate_impl.h"

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * validate_objects.c — structs, arrays, casts and i31 (specification §3.4.5 to §3.4.9 of 3.0).
  *
- * How: one function for each shape. Fields and elements give and take their unpacked types; what
- * reads a packed one says whether it is signed, and nothing else may.
+ * How:     one function for each shape. Fields and elements give and take their unpacked types;
+ *          what reads a packed one says whether it is signed, and nothing else may.
  *
- * Memory: see validate_impl.h. Threads: one for each scratch.
+ * Memory:  see validate_impl.h.
+ * Threads: one for each scratch.
  */
 #include "validate_impl.h"
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * validate_stack.c — the operand and control stacks of the validator: growth, polymorphism, errors.
  *
- * How: arrays double when full. The operand stack has a limit (limits.h), since calls with many
- * results can need more than any guest's stack holds; the others are bounded by the bytes of a
- * body. A pop below the innermost frame's base succeeds in unreachable code and changes nothing.
+ * How:     arrays double when full. The operand stack has a limit (limits.h), since calls with many
+ *          results can need more than any guest's stack holds; the others are bounded by the bytes
+ *          of a body. A pop below the innermost frame's base succeeds in unreachable code and
+ *          changes nothing.
  *
- * Memory: see validate_impl.h. Threads: one for each scratch.
+ * Memory:  see validate_impl.h.
+ * Threads: one for each scratch.
  */
 #include "validate_impl.h"
 

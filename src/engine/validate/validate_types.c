@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * validate_types.c — every type against the supertype that it declares (§3.2.8, §3.3.5 to §3.3.8).
  *
- * How: a supertype must not be final, must be of the same form, and the subtype must be usable
- * wherever it is: results and constant fields may be more special, parameters more general, what is
- * mutable must be the same, and a struct may have further fields behind.
+ * How:     a supertype must not be final, must be of the same form, and the subtype must be usable
+ *          wherever it is: results and constant fields may be more special, parameters more
+ *          general, what is mutable must be the same, and a struct may have further fields behind.
  *
- * Memory: nothing is allocated. Threads: those of the module being loaded.
+ * Memory:  nothing is allocated.
+ * Threads: those of the module being loaded.
  */
 #include "validate_impl.h"
 

@@ -6,7 +6,8 @@
  *          store's data, looks whether the function may be called at this time, and runs it. What
  *          is said in the interface as "the host panics" ends the guest's call with a status and a
  *          sentence, which goes into the report.
- * Memory:  One block for each instance. Threads: as the store.
+ * Memory:  One block for each instance.
+ * Threads: as the store.
  */
 #include "httpwasm_impl.h"
 #include "host.h"

@@ -10,9 +10,10 @@
  *
  * The state is reached from host functions as the store's data (struct host_context, host.h).
  *
- * Threads: as the store. Memory: httpwasm_new() to httpwasm_free().
- * The interface: http-wasm/http-wasm, content/http-handler-abi.md; what that leaves open is done as
- * by its reference host, http-wasm-host-go. README.md of this layer has the differences.
+ * Threads: as the store.
+ * Memory:  httpwasm_new() to httpwasm_free(). The interface: http-wasm/http-wasm,
+ *          content/http-handler-abi.md; what that leaves open is done as by its reference host,
+ *          http-wasm-host-go. README.md of this layer has the differences.
  */
 #ifndef WASMSERVE_HTTPWASM_H
 #define WASMSERVE_HTTPWASM_H

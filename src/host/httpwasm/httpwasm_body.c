@@ -7,7 +7,8 @@
  *          host rely. Between pieces the interruption is looked at, since a client may be slow for
  *          long.
  * Memory:  None; bytes go directly between the exchange and guest memory, which nothing in here can
- *          move. Threads: as the store.
+ *          move.
+ * Threads: as the store.
  */
 #include "httpwasm_impl.h"
 

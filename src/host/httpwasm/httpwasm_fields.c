@@ -5,7 +5,8 @@
  *          repetition, in lower case and sorted, or the values of one name, each ended by a NUL, is
  *          put together here, directly into guest memory once it is known to fit.
  * Memory:  One array for the names, for the time of the call; the exchange bounds how many lines
- *          there are. Threads: as the store.
+ *          there are.
+ * Threads: as the store.
  */
 #include "httpwasm_impl.h"
 

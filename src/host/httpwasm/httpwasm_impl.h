@@ -9,7 +9,8 @@
  *   HOST_CALL      a call against the rules of the interface; call->state->complaint says which
  *   others         from the exchange
  *
- * Memory: what the guest passes is used where it lies. Threads: as the store, one at a time.
+ * Memory:  what the guest passes is used where it lies.
+ * Threads: as the store, one at a time.
  */
 #ifndef WASMSERVE_HTTPWASM_IMPL_H
 #define WASMSERVE_HTTPWASM_IMPL_H

@@ -2,7 +2,8 @@
  * httpwasm_message.c — the functions about the message as a whole, and those that are about none:
  * method, URI, status; configuration, features, log; the variables of the server.
  *
- * Memory: a guest's bytes are used where they lie, for the one call. Threads: as the store.
+ * Memory:  a guest's bytes are used where they lie, for the one call.
+ * Threads: as the store.
  */
 #include "httpwasm_impl.h"
 

@@ -16,7 +16,8 @@
  * changes a value has not more rights to it than any other request of its plugin: the store is the
  * plugin's, not the request's.
  *
- * Memory: nothing is allocated. Threads: as the guest's store.
+ * Memory:  nothing is allocated.
+ * Threads: as the guest's store.
  */
 #include "kv.h"
 #include "guestmem.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * kv_mend.c — the locks of the shared store, and what is done when a process has died with one.
  *
- * How: the locks are robust mutexes: the kernel marks one whose holder dies, and the next who asks
- * for it is told. By the order of all stores (kv_table.c) what can be reached from the buckets is
- * whole then; everything else is made anew from it: the free list, the list by use (in any order),
- * the counts. What does not look whole all the same is cut off. kv_store_check() asks the same
- * questions of a store that should be right.
+ * How:     the locks are robust mutexes: the kernel marks one whose holder dies, and the next who
+ *          asks for it is told. By the order of all stores (kv_table.c) what can be reached from
+ *          the buckets is whole then; everything else is made anew from it: the free list, the list
+ *          by use (in any order), the counts. What does not look whole all the same is cut off.
+ *          kv_store_check() asks the same questions of a store that should be right.
  *
  * Memory and threads: kv_impl.h.
  */

@@ -14,7 +14,8 @@
  * Time: entries whose time is over are removed when they are met: by a lookup of their key, or when
  * room is needed.
  *
- * Memory: the caller's. Threads: any of any process that has the memory.
+ * Memory:  the caller's.
+ * Threads: any of any process that has the memory.
  */
 #include "kv_impl.h"
 

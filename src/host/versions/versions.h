@@ -14,10 +14,10 @@
  *          name is a symbolic link (DIR itself may be one), and a module must have the digest that
  *          it is named by.
  * Users:   The tool writes (versions_change.c), the server reads (versions_dir.c); both by the
- * rules of versions_record.c, which are functions on a struct in memory. Memory:  versions_dir owns
- * descriptors, versions_record its arrays; each has a function that releases it. Blocks that are
- * returned are the caller's to free(). Threads: No shared state; each value belongs to one thread
- * at a time.
+ *          rules of versions_record.c, which are functions on a struct in memory.
+ * Memory:  versions_dir owns descriptors, versions_record its arrays; each has a function that
+ *          releases it. Blocks that are returned are the caller's to free().
+ * Threads: No shared state; each value belongs to one thread at a time.
  */
 #ifndef WASMSERVE_VERSIONS_H
 #define WASMSERVE_VERSIONS_H

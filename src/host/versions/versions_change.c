@@ -3,12 +3,13 @@
  * of a change, whenever the writer dies.
  *
  * How:     Every file is written under a name that nobody reads (".new-…"), brought to the disk,
- * and then renamed; then the directory is brought to the disk. A module is in place before a record
- * mentions it. So after a crash between any two steps there is the old state or the new one, and
- * perhaps a file that nobody reads, which the next writer removes. Writers take turns by a lock on
- * DIR/lock; the kernel lifts it when its holder dies. Modes are set in so many words: a umask must
- * not lock the server out, nor let others in. Memory:  descriptors in versions_dir. Threads: none
- * of its own.
+ *          and then renamed; then the directory is brought to the disk. A module is in place before
+ *          a record mentions it. So after a crash between any two steps there is the old state or
+ *          the new one, and perhaps a file that nobody reads, which the next writer removes.
+ *          Writers take turns by a lock on DIR/lock; the kernel lifts it when its holder dies.
+ *          Modes are set in so many words: a umask must not lock the server out, nor let others in.
+ * Memory:  descriptors in versions_dir.
+ * Threads: none of its own.
  */
 #include "versions.h"
 

@@ -2,14 +2,14 @@
  * versions_dir.c — reading the directory that keeps versions, and who may have written it.
  *
  * How:     DIR is opened as the administrator named it; everything beneath is opened from there,
- * one name at a time and never through a symbolic link, and judged by its descriptor: right kind,
- * owned by root or by DIR's owner, writable by nobody else. Then its content is what the
- * administrator put there, whatever happens to names meanwhile. (An access control list that lets
- * others write shows in the group's bits of the mode, so it is seen too.) versions_changed() is for
- * whoever looks four times a second: it compares what one stat() says. The clock of a file system
- * ticks every few milliseconds, so a file that changed only just now is looked into once more, as
- * git does with its index. Memory:  descriptors in versions_dir; blocks for the caller. Threads:
- * none of its own.
+ *          one name at a time and never through a symbolic link, and judged by its descriptor:
+ *          right kind, owned by root or by DIR's owner, writable by nobody else. Then its content
+ *          is what the administrator put there, whatever happens to names meanwhile. (An access
+ *          control list that lets others write shows in the group's bits of the mode, so it is seen
+ *          too.) versions_changed() is for whoever looks four times a second: it compares what one
+ *          stat() says. The clock of a file system ticks every few milliseconds, so a file that
+ *          changed only just now is looked into once more, as git does with its index.
+ * Memory:  descriptors in versions_dir; blocks for the caller. Threads: none of its own.
  */
 #include "versions.h"
 

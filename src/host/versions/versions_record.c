@@ -21,7 +21,8 @@
  *          of that list, so that going back twice goes two steps back. Only versions that are
  *          listed can be active or before. Where a list is full, the oldest entry goes; a version
  *          that is active or before stays.
- * Memory:  Arrays of the record, released by versions_record_release(). Threads: none of its own.
+ * Memory:  Arrays of the record, released by versions_record_release().
+ * Threads: none of its own.
  */
 #include "versions.h"
 

@@ -7,7 +7,8 @@
  * pretended time, without GRANT_RANDOM random_get answers NOTCAPABLE, without dirs there is no file
  * system. README.md of this layer says why.
  *
- * Threads: as the store. Memory: wasi_new() to wasi_free(), which closes what the guest left open.
+ * Threads: as the store.
+ * Memory:  wasi_new() to wasi_free(), which closes what the guest left open.
  */
 #ifndef WASMSERVE_WASI_H
 #define WASMSERVE_WASI_H

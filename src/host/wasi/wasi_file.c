@@ -6,7 +6,8 @@
  * positions, so that it may go back to any of them, in any order, and nothing is kept here between
  * two calls.
  *
- * Memory: one buffer on the stack. Threads: as the store.
+ * Memory:  one buffer on the stack.
+ * Threads: as the store.
  */
 #include "wasi_impl.h"
 

@@ -7,8 +7,9 @@
  * the errno that the guest sees. What must end the guest's call instead (exit, a client that is
  * gone, a deadline) goes to call->status; the errno is then not looked at.
  *
- * Memory: a descriptor owns its host descriptor, the state owns its descriptors, wasi_free() closes
- * and frees all. Threads: as the store, one at a time.
+ * Memory:  a descriptor owns its host descriptor, the state owns its descriptors, wasi_free()
+ *          closes and frees all.
+ * Threads: as the store, one at a time.
  */
 #ifndef WASMSERVE_WASI_IMPL_H
 #define WASMSERVE_WASI_IMPL_H

@@ -12,7 +12,8 @@
  * stderr  to the exchange's write_error if it has one; else, with the grant `log`, line by line to
  *         the log; else nowhere, successfully, as into /dev/null
  *
- * Memory: the state's one line buffer. Threads: as the store.
+ * Memory:  the state's one line buffer.
+ * Threads: as the store.
  */
 #include "wasi_impl.h"
 

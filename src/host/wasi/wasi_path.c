@@ -7,7 +7,8 @@
  * grant lacks every right that changes something, so that it needs no check of its own; except that
  * a path_open says by the rights it asks for whether it wants to write.
  *
- * Memory: a path on the stack. Threads: as the store.
+ * Memory:  a path on the stack.
+ * Threads: as the store.
  */
 #include "wasi_impl.h"
 

@@ -2,7 +2,8 @@
  * wasi_process.c — what a process has without files: arguments, environment, exit, randomness; and
  * the sockets that it has not.
  *
- * Memory: strings are copied into the guest at addresses of its choice. Threads: as the store.
+ * Memory:  strings are copied into the guest at addresses of its choice.
+ * Threads: as the store.
  */
 #include "wasi_impl.h"
 
