@@ -12,8 +12,8 @@
  * Broken:  An error bucket from above means that the rest will not come. What has come is given to
  *          the client, but no end of the coding and no last chunk (the error bucket sees to that).
  *          If reading or compressing fails, an error bucket of our own does the same.
- * Memory:  The encoder (some megabytes, see encoder.h) is freed as soon as the content ends; a
- *          cleanup of the pool does it for answers that never end.
+ * Memory:  The encoder (some megabytes, see encoder.h, out of encoder_pool.h) is freed as soon as
+ *          the content ends; a cleanup of the pool does it for answers that never end.
  * Threads: As the request: one thread at a time.
  */
 #include "compress_stream.h"
@@ -23,6 +23,7 @@
 #include "http_request.h"
 
 #include "encoder.h"
+#include "encoder_pool.h"
 #include "httpd_log.h"
 
 /* What httpd collects before it writes to the network (FlushMaxThreshold), so that a full buffer is
@@ -31,7 +32,6 @@ enum { BUFFER = 64 * 1024 };
 
 struct compress_stream {
     ap_filter_t *filter;
-    struct encoder_memory memory;
     encoder *encoder; /* NULL: the content has ended, or was given up */
     enum coding coding;
     bool dirty;    /* data has come since the encoder was last flushed */
@@ -41,20 +41,6 @@ struct compress_stream {
     char *buffer; /* from the connection's bucket allocator; NULL: none at the moment */
     size_t used;
 };
-
-/* The connection's allocator, which keeps what it has for the next answer. */
-static void *take(void *baton, size_t size)
-{
-    return apr_bucket_alloc(size, baton);
-}
-
-static void give(void *baton, void *at)
-{
-    (void)baton;
-    if (at != NULL) {
-        apr_bucket_free(at);
-    }
-}
 
 static apr_status_t release(void *data)
 {
@@ -74,10 +60,9 @@ struct compress_stream *compress_stream_new(ap_filter_t *f, enum coding coding, 
 {
     struct compress_stream *s = apr_pcalloc(f->r->pool, sizeof(*s));
     struct encoder_options options = {
-        .coding = coding, .effort = ENCODER_FAST, .size_hint = size_hint, .memory = &s->memory};
+        .coding = coding, .effort = ENCODER_FAST, .size_hint = size_hint, .memory = &encoder_pool};
 
     s->filter = f;
-    s->memory = (struct encoder_memory){take, give, f->c->bucket_alloc};
     s->coding = coding;
     s->encoder = encoder_create(&options);
     if (s->encoder == NULL) {
