@@ -96,11 +96,12 @@ def main():
         plain = serve({"variant": body, "delta": patch}, load_module=False)
         servers.append(plain)
         for title, rows in (("a variant, %d bytes" % len(body),
-                             [("out of the store", store, NEW, BROWSER, body), ("httpd, by name", plain, "variant", [], body)]),
+                             [("out of the store", store, NEW, BROWSER, body),
+                              ("httpd, by name", plain, "variant", BROWSER, body)]),
                             ("a delta, %d bytes" % len(patch),
                              [("out of the store", store, NEW, has_old, patch),
                               ("beside the file", beside, NEW, has_old, patch),
-                              ("httpd, by name", plain, "delta", [], patch)])):
+                              ("httpd, by name", plain, "delta", has_old, patch)])):
             compare(title, rows)
     finally:
         for server in servers:
