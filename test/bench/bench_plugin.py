@@ -3,10 +3,14 @@
 
 Answered: the same fourteen bytes by a guest of this module (a fresh instance for every request), mod_lua, mod_cgid (the
 same C source, compiled for this machine), and a file. Answered in front: by a filter, and by mod_lua's quick handler.
-Looked at: the file, through a filter that does nothing, and through a hook of mod_lua's that does nothing. Throughput is
-measured with 16 connections, latency with one, which shows what a single request costs when nobody waits in line.
+Looked at: the file, through a filter that does nothing, and through a hook of mod_lua's that does nothing. Answered by Go:
+a program, whose runtime starts anew for each request, and a filter that begins initialized; what the program costs beyond
+the same one in C is Go's own. Throughput is measured with 16 connections, latency with one, which shows what a single
+request costs when nobody waits in line.
 """
 import os
+import re
+import shutil
 import sys
 
 import measure
@@ -94,6 +98,46 @@ def sandbox():
                            setup=lambda server: server.write("plugins/answer.wasm", read(path)))
 
 
+def compile_go(source, target, minor=21, wasm=True, mode="exe"):
+    """A program of this folder, beside the package that filters use."""
+    go = measure.need_go()
+    if int(re.match(r"go1\.(\d+)", measure.run([go, "env", "GOVERSION"])).group(1)) < minor:
+        raise Missing("no Go 1.%d or newer" % minor)
+    folder = os.path.join(measure.OUT, "go")
+    shutil.copytree(os.path.join(measure.TOP, "conf/guest/go"), folder, dirs_exist_ok=True)
+    os.makedirs(os.path.join(folder, "bench"), exist_ok=True)
+    shutil.copy(os.path.join(measure.HERE, source), os.path.join(folder, "bench", "main.go"))
+    measure.run([go, "build", "-trimpath", "-buildmode=" + mode, "-o", target, "./bench"], cwd=folder,
+                env=dict(os.environ, GOTOOLCHAIN="local", GOFLAGS="", CGO_ENABLED="0",
+                         **(dict(GOOS="wasip1", GOARCH="wasm") if wasm else {})))
+
+
+def go_sandbox():
+    path = os.path.join(measure.OUT, "go_answer.wasm")
+    compile_go("answer.go", path)
+    return "/answer", dict(config=SANDBOX, load_module=True,
+                           setup=lambda server: server.write("plugins/answer.wasm", read(path)))
+
+
+def go_filter():
+    path = os.path.join(measure.OUT, "go_filter.wasm")
+    compile_go("filter_answer.go", path, minor=24, mode="c-shared")
+
+    def setup(server):
+        server.write("plugins/filter.wasm", read(path))
+        server.write("docroot/answer.txt", BODY)
+    return "/answer.txt", dict(config=FILTER % "request", load_module=True, setup=setup)
+
+
+def go_cgid():
+    if not env.Installation.get().has("cgid"):
+        raise Missing("this httpd has no mod_cgid")
+    path = os.path.join(measure.OUT, "go_answer")
+    compile_go("answer.go", path, wasm=False)
+    return "/cgi-bin/answer", dict(config=CGID, modules=["cgid", "alias"],
+                                   setup=lambda server: server.write("cgi-bin/answer", read(path), 0o755))
+
+
 def static_file():
     return "/answer.txt", dict(setup=lambda server: server.write("docroot/answer.txt", BODY))
 
@@ -151,6 +195,8 @@ GROUPS = [
                               ("filter that does nothing, for 1000", filtered("filter_nothing", "1000")),
                               ("mod_lua, two hooks that do nothing", lua_hook(LUA_HOOKS, LUA_LOOK)),
                               ("no filter", static_file)]),
+    ("answered by Go", [("Go guest, fresh instance", go_sandbox), ("Go filter, begins initialized", go_filter),
+                        ("C guest, fresh instance", sandbox), ("mod_cgid, Go program", go_cgid)]),
 ]
 
 
