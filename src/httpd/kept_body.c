@@ -3,9 +3,11 @@
  *
  * How:     A few places, looked through from the first to the last; a hit is stamped, the oldest
  *          stamp is replaced. A body is one block: a count of references, and the bytes behind it.
- *          The table has one reference to each of its own. A heap bucket is given the bytes and
- *          frees them with our function, so neither httpd's filters nor mod_http2 copy them when
- *          they set a bucket aside.
+ *          The table has one reference to each of its own, and so has what a bucket points at. The
+ *          buckets are of a type of our own, which is in memory, stays there as it is when it is
+ *          set aside, and can be split and copied. A heap bucket would do all of that too, but is
+ *          its holder's to write into: once a filter has taken it apart and kept the first part,
+ *          apr_brigade_write() puts what comes next over the bytes behind.
  * Memory:  malloc; a body outlives every pool that it was read in.
  * Threads: Any.
  */
@@ -14,7 +16,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -192,16 +193,54 @@ size_t kept_body_size(const struct kept_body *body)
     return body->size;
 }
 
-/* What a bucket calls with the bytes that it was given. */
-static void drop_bytes(void *bytes)
+/* What all parts of one bucket have in common. */
+struct bucket_data {
+    apr_bucket_refcount refcount; /* of the parts; APR wants it here */
+    struct kept_body *body;
+};
+
+static apr_status_t bucket_read(apr_bucket *bucket, const char **bytes, apr_size_t *len,
+                                apr_read_type_e block)
 {
-    drop((struct kept_body *)(void *)((char *)bytes - offsetof(struct kept_body, bytes)));
+    const struct bucket_data *data = bucket->data;
+
+    (void)block;
+    *bytes = (const char *)data->body->bytes + bucket->start;
+    *len = bucket->length;
+    return APR_SUCCESS;
 }
+
+static void bucket_destroy(void *at)
+{
+    struct bucket_data *data = at;
+
+    if (apr_bucket_shared_destroy(data)) {
+        drop(data->body);
+        apr_bucket_free(data);
+    }
+}
+
+static const apr_bucket_type_t bucket_type = {"KEPT BODY",
+                                              5,
+                                              APR_BUCKET_DATA,
+                                              bucket_destroy,
+                                              bucket_read,
+                                              apr_bucket_setaside_noop,
+                                              apr_bucket_shared_split,
+                                              apr_bucket_shared_copy};
 
 apr_bucket *kept_body_bucket(const struct kept_body *body, size_t size, apr_bucket_alloc_t *list)
 {
     struct kept_body *own = (struct kept_body *)(uintptr_t)body; /* the count changes, no byte */
+    struct bucket_data *data = apr_bucket_alloc(sizeof(*data), list);
+    apr_bucket *bucket = apr_bucket_alloc(sizeof(*bucket), list);
 
     take(own);
-    return apr_bucket_heap_create((char *)own->bytes, size, drop_bytes, list);
+    data->body = own;
+    APR_BUCKET_INIT(bucket);
+    bucket->free = apr_bucket_free;
+    bucket->list = list;
+    bucket = apr_bucket_shared_make(bucket, data, 0, size);
+    bucket->type = &bucket_type;
+    return bucket;
 }

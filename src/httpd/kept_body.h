@@ -39,7 +39,8 @@ const struct kept_body *kept_body_read(int fd, const struct fileid *id, int64_t 
 const uint8_t *kept_body_bytes(const struct kept_body *body);
 size_t kept_body_size(const struct kept_body *body);
 
-/* A heap bucket over the first size bytes of the content, with a reference of its own. */
+/* A bucket over the first size bytes of the content, with a reference of its own. Nobody can write
+ * into it. */
 apr_bucket *kept_body_bucket(const struct kept_body *body, size_t size, apr_bucket_alloc_t *list);
 
 #endif

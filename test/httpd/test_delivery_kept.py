@@ -6,6 +6,8 @@ next answer must be that of a server without a memory. One process, so that ther
 """
 import os
 import random
+import shutil
+import subprocess
 import time
 
 import pytest
@@ -20,11 +22,22 @@ ONLY_BR = [("Accept-Encoding", "br")]
 PLACES = 16  # KEPT_BODIES of kept_body.h
 LARGE = 64 * 1024  # KEPT_BODY_MAX
 
-FOLDERS = ["changed", "touched", "replaced", "gone", "unreadable", "denied", "linked", "raw", "digest", "sendfile", "ranges"]
+FOLDERS = ["changed", "touched", "replaced", "gone", "unreadable", "denied", "linked", "raw", "digest", "sendfile", "ranges", "rewritten"]
 
 
 @pytest.fixture(scope="module")
-def httpd(make_httpd):
+def tail(tmp_path_factory):
+    """The line that loads another module with a filter, built here."""
+    apxs = os.environ.get("APXS") or shutil.which("apxs") or shutil.which("apxs2")
+    folder = tmp_path_factory.mktemp("tail")
+    shutil.copy(os.path.join(os.path.dirname(__file__), "mod_tail.c"), folder)
+    done = subprocess.run([apxs, "-c", "mod_tail.c"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return 'LoadModule tail_module "%s/.libs/mod_tail.so"\n' % folder
+
+
+@pytest.fixture(scope="module")
+def httpd(make_httpd, tail):
     def setup(server):
         paths = []
         for folder in FOLDERS:
@@ -36,12 +49,13 @@ def httpd(make_httpd):
             paths.append(server.write("docroot/sizes/%d.wasm" % size, RAW[:8] + b"s" * (size - 8), mtime=WHEN))
         server.write("docroot/digest/.htaccess", "FileETag Digest")
         server.write("docroot/sendfile/.htaccess", "EnableSendfile On")
+        server.write("docroot/rewritten/.htaccess", "SetOutputFilter TAIL")
         settle(*paths)
 
     tuning = {"prefork": "StartServers 1\nMinSpareServers 1\nMaxSpareServers 1\nMaxRequestWorkers 1"}.get(
         os.environ.get("MPM", "event"), "StartServers 1\nServerLimit 1\nThreadsPerChild 8\nMinSpareThreads 1\n"
                                         "MaxSpareThreads 8\nMaxRequestWorkers 8")
-    return make_httpd(config='<Directory "${docroot}">\nWasmServe On\n</Directory>', setup=setup, h2=True,
+    return make_httpd(config=tail + '<Directory "${docroot}">\nWasmServe On\n</Directory>', setup=setup, h2=True,
                       log_level="trace1", mpm_config=tuning)
 
 
@@ -156,6 +170,15 @@ def test_parts_and_conditions(httpd):
     assert same.status == 304 and same.body == b""
     head = httpd.head("/ranges/app.wasm", ONLY_BR)
     assert head.get("Content-Length") == str(len(BR)) and head.body == b""
+
+
+def test_another_filter_writes_into_its_own_answer_only(httpd):
+    """It keeps the beginning of the body, and has APR append something to what it kept."""
+    in_memory(httpd, "rewritten")
+    for ask in (httpd.request, httpd.h2_request):
+        answer = ask("GET", "/rewritten/app.wasm", ONLY_BR + [("X-Tail", "of this client")])
+        assert answer.status == 200 and answer.body == BR[:100] + b"of this client"
+        assert again(httpd, "rewritten").body == BR and is_kept(httpd, "/rewritten/app.wasm")
 
 
 @pytest.mark.parametrize("folder", ["digest", "sendfile"])
