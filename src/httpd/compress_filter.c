@@ -8,11 +8,11 @@
  *          does the work. If it is not to be compressed, the filter goes and changes nothing.
  * Fields:  Content-Encoding; a weak tag with the coding in it (etag.h); no Content-Length and no
  *          digest of the bytes before; no ranges, since a part could only be cut of bytes that are
- *          made anew each time. HEAD gets the fields of GET. 304:     A tag that is made here can
- *          only be compared here: a handler that knows nothing of it has answered 200. So
- *          If-None-Match is looked at once more with the tag as it leaves, and if the client has it
- *          the body is dropped. A file's handler has looked already, with the same tag, and not
- *          even read the file.
+ *          made anew each time. HEAD gets the fields of GET.
+ * 304:     A tag that is made here can only be compared here: a handler that knows nothing of it
+ *          has answered 200. So If-None-Match is looked at once more with the tag as it leaves, and
+ *          if the client has it the body is dropped. A file's handler has looked already, with the
+ *          same tag, and not even read the file.
  * Place:   Behind mod_headers, as the last of those filters that decide about content; in front of
  *          the one that cuts ranges, and of mod_cache, which keeps what the client gets.
  * Others:  mod_deflate and mod_brotli stand before this filter, whichever way they are configured,

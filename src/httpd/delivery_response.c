@@ -14,7 +14,7 @@
  * Errors:  412 and 416 are returned, so that ErrorDocument applies. httpd drops the headers of
  *          an answer that becomes an error, except those in err_headers_out.
  * Memory:  In r->pool; the body is file buckets over the file's descriptor, which belongs to the
- *          same pool.
+ *          same pool, or a bucket over a content that is kept in memory (kept_body.h).
  * Threads: As the request: one thread at a time.
  */
 #include "delivery_response.h"
