@@ -57,12 +57,30 @@ static bool has_access(request_rec *sub)
 }
 
 /* Whether httpd begins a lookup with a stat, and not with an lstat. The server's own options are
- * what it asks at that point; those of the directory count in its walk. */
+ * what it asks at that point, those outside of all sections; those of the directory count in its
+ * walk. */
 static bool begins_with_stat(const request_rec *r)
 {
     const core_dir_config *core = ap_get_core_module_config(r->server->lookup_defaults);
 
     return (core->opts & OPT_SYM_LINKS) != 0;
+}
+
+/* The lookup. One for a directory entry takes over what a stat has said. But where httpd begins
+ * with an lstat, it judges a link by the server's options there and then, and refuses what the
+ * options of the directory allow; a lookup by name leaves that to the walk. */
+static request_rec *look_up(request_rec *r, const char *path, const apr_finfo_t *found)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    apr_finfo_t entry;
+
+    if (found == NULL || !begins_with_stat(r)) {
+        return ap_sub_req_lookup_file(name, r, NULL);
+    }
+    entry = *found;
+    entry.name = name;
+    return ap_sub_req_lookup_dirent(&entry, r, AP_SUBREQ_NO_ARGS, NULL);
 }
 
 /* The sub-request for path, which the caller destroys; *allowed says whether httpd would let the
@@ -71,17 +89,8 @@ static bool begins_with_stat(const request_rec *r)
 static request_rec *ask(request_rec *r, const char *path, const apr_finfo_t *found,
                         bool may_be_gone, bool *allowed)
 {
-    const char *slash = strrchr(path, '/');
-    apr_finfo_t entry = {.valid = 0};
-    request_rec *sub;
-    apr_filetype_e type;
-
-    if (found != NULL && begins_with_stat(r)) {
-        entry = *found;
-    }
-    entry.name = slash ? slash + 1 : path;
-    sub = ap_sub_req_lookup_dirent(&entry, r, AP_SUBREQ_NO_ARGS, NULL);
-    type = sub->finfo.filetype;
+    request_rec *sub = look_up(r, path, found);
+    apr_filetype_e type = sub->finfo.filetype;
 
     *allowed = sub->status == HTTP_OK && (type == APR_REG || (may_be_gone && type == APR_NOFILE)) &&
                sub->filename != NULL && strcmp(sub->filename, path) == 0 &&

@@ -201,6 +201,26 @@ def test_off_is_the_default(make_httpd):
     assert answer.body == RAW and "Cache-Control" not in answer and "Vary" not in answer
 
 
+@pytest.mark.parametrize("of_server, of_directory, followed", [
+    ("None", "FollowSymLinks", True),
+    ("None", "SymLinksIfOwnerMatch", True),
+    ("SymLinksIfOwnerMatch", "FollowSymLinks", True),
+    ("None", "None", False),
+    ("FollowSymLinks", "None", False),
+])
+def test_links_are_followed_where_the_directory_says_so(make_httpd, of_server, of_directory, followed):
+    """A variant that is a link, whatever the options outside of all sections are."""
+    def setup(server):
+        server.write("docroot/app.wasm", RAW, mtime=WHEN)
+        os.symlink(server.write("docroot/aside", BR, mtime=WHEN), os.path.join(server.docroot, "app.wasm.br"))
+
+    server = make_httpd(config="Options %s\n<Directory ${docroot}>\nWasmServe On\nOptions %s\n</Directory>"
+                        % (of_server, of_directory), setup=setup)
+    if not followed:
+        server.expect_log("AH0003[27]: Symbolic link not allowed")
+    assert coding(server.get("/app.wasm", ONLY_BR)) == ("br" if followed else None)
+
+
 def test_a_restart_reads_the_settings_anew(make_httpd):
     def setup(server):
         server.write("docroot/app.wasm", RAW, mtime=WHEN)
