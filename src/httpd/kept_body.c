@@ -112,13 +112,15 @@ static void keep(struct kept_body *body, const struct fileid *id)
     }
 }
 
-/* Whether a stat of this file shows every change at once. */
+/* Whether a stat of this file shows every change at once. Images that are made as a whole (SquashFS,
+ * EROFS, ISO 9660) are not among those that do: they have no ctime but what was written into them,
+ * with reproducible ones the same in each, and the next may be mounted from the same device. */
 static bool is_local(int fd)
 {
 #ifdef __linux__
     static const unsigned long known[] = {
         EXT4_SUPER_MAGIC,      XFS_SUPER_MAGIC,  BTRFS_SUPER_MAGIC, TMPFS_MAGIC,
-        OVERLAYFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, SQUASHFS_MAGIC,    0x2fc12fc1 /* OpenZFS */};
+        OVERLAYFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, 0x2fc12fc1 /* OpenZFS */};
     struct statfs fs;
 
     if (fstatfs(fd, &fs) != 0) {

@@ -7,8 +7,9 @@
  *          file that was changed, replaced, or made unreadable (chmod sets ctime) is not found, and
  *          what is found is what opening and reading it would give. What can be read is kept only
  *          if its identity can be relied on: it has been left alone for a while, was the same
- *          before and after it was read, and lies in a file system of this machine; what others
- *          write into a network's shows late in a stat.
+ *          before and after it was read, and lies in a file system of this machine that it can be
+ *          written in; what others write into a network's shows late in a stat, and an image has
+ *          the times that its maker gave it.
  * Memory:  At most KEPT_BODIES times KEPT_BODY_MAX in each process, the least recently used go. A
  *          body lives for as long as anybody has a reference.
  * Threads: Any; a lock is held for looking through the table.
