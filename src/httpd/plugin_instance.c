@@ -319,7 +319,8 @@ static bool begins_initialized(const struct plugin_instance *instance)
  */
 static void keep(const struct plugin_instance *instance, const wasm_instance *made)
 {
-    struct plugin_snapshot snapshot = {.features = httpwasm_initial_features(instance->guest)};
+    struct plugin_snapshot snapshot = {.features = httpwasm_initial_features(instance->guest),
+                                       .time = wasi_pretended_time(instance->process)};
     const char *why = "it has opened or closed files while it initialized itself";
     wasm_report report;
 
@@ -356,6 +357,7 @@ static bool start(struct plugin_instance *instance, struct plugin_result *result
     if (snapshot.state != NULL) {
         status = wasm_instantiate_from(instance->store, snapshot.state, module->imports, &made,
                                        &result->report);
+        wasi_resume(instance->process, snapshot.time);
         if (status == WASM_OK) {
             status = httpwasm_resume(instance->guest, instance->store, made, snapshot.features);
         }

@@ -25,6 +25,20 @@ OPENS = """(module
     (func (export "handle_request") (result i64) (i64.const 1))
     (func (export "handle_response") (param i32 i32)))"""
 
+# Looks at the clock while it initializes itself, and in a request; traps if time has not gone on.
+LOOKS = """(module
+    (import "wasi_snapshot_preview1" "clock_time_get" (func $time (param i32 i64 i32) (result i32)))
+    (memory (export "memory") 1)
+    (func (export "_initialize") (local $i i32)
+        (loop $again
+            (drop (call $time (i32.const 1) (i64.const 0) (i32.const 0)))
+            (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 50)))))
+    (func (export "handle_request") (result i64)
+        (drop (call $time (i32.const 1) (i64.const 0) (i32.const 8)))
+        (if (i64.le_u (i64.load (i32.const 8)) (i64.load (i32.const 0))) (then unreachable))
+        (i64.const 1))
+    (func (export "handle_response") (param i32 i32)))"""
+
 
 def plugin(name, module, *directives):
     return "<WasmServePlugin %s>\nWasmServeModule \"%s\"\n%s\n</WasmServePlugin>\n%s" % (
@@ -45,11 +59,13 @@ def httpd(make_httpd, guest):
               plugin("chancy", reactor, "WasmServeGrant log random"),
               plugin("stored", reactor, "WasmServeSnapshot Auto", "WasmServeGrant log kv"),
               plugin("filed", reactor, 'WasmServeGrant log "dir:${docroot}:/files"'),
+              plugin("looks", "said/looks.wasm"),
               plugin("opens", "said/opens.wasm", "WasmServeSnapshot On", 'WasmServeGrant "dir:${docroot}:/open"')]
 
     def setup(h):
         h.write("said/opens.wasm", plugin_wat.assemble(OPENS))
-        for name in names + ["file"]:
+        h.write("said/looks.wasm", plugin_wat.assemble(LOOKS))
+        for name in names + ["looks", "file"]:
             h.write("docroot/" + name, "a file\n")
 
     return make_httpd(config="\n".join(config), setup=setup, mpm_config=TUNING)
@@ -103,3 +119,8 @@ def test_a_state_that_cannot_be_kept_is_said_once(httpd):
     mark = httpd.log_mark()
     assert [httpd.get("/opens").status for _ in range(3)] == [200] * 3
     assert httpd.log_since(mark).count("cannot be kept") == 1
+
+
+def test_time_does_not_go_back_behind_initializing(httpd):
+    """Time is pretended without the grant clock, and what initializing has seen of it is over for all instances."""
+    assert [httpd.get("/looks").status for _ in range(3)] == [200] * 3

@@ -426,6 +426,20 @@ TEST(clocks_without_the_grant_show_nothing)
     guest_close(&g);
 }
 
+TEST(pretended_time_goes_on_from_another_guests)
+{
+    const wasi_options options = {0};
+    fake_guest g;
+
+    REQUIRE(guest_open(&g));
+    REQUIRE(guest_begin(&g, &options, NULL));
+    CHECK_EQ_UINT(wasi_pretended_time(g.context.wasi), 0);
+    wasi_resume(g.context.wasi, 5000000);
+    CHECK_EQ_UINT(clock_now(&g, WASI_CLOCK_MONOTONIC), 5001000);
+    CHECK_EQ_UINT(wasi_pretended_time(g.context.wasi), 5001000);
+    guest_close(&g);
+}
+
 /* ---- waiting ------------------------------------------------------------------------------ */
 
 static void put_clock(fake_guest *g, uint32_t at, uint64_t userdata, uint32_t id, uint64_t timeout,

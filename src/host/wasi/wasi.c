@@ -185,6 +185,16 @@ bool wasi_is_initial(const wasi *state)
     return true;
 }
 
+uint64_t wasi_pretended_time(const wasi *state)
+{
+    return state->pretended;
+}
+
+void wasi_resume(wasi *state, uint64_t pretended_time)
+{
+    state->pretended = pretended_time;
+}
+
 static wasm_status open_grants(wasi *state, wasm_report *report)
 {
     for (size_t i = 0; i < state->grants->dir_count; i++) {

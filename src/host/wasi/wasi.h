@@ -43,6 +43,10 @@ void wasi_flush(wasi *state);
 /* Whether the guest's descriptors are what they were when it began: none opened, closed or changed.
  */
 bool wasi_is_initial(const wasi *state);
+/* How far the pretended clock has come, in ns; and lets it go on from there, where a guest begins
+ * with the memory of another one that has asked for the time: it must not see time go back. */
+uint64_t wasi_pretended_time(const wasi *state);
+void wasi_resume(wasi *state, uint64_t pretended_time);
 /* After a call returned WASM_E_EXIT: the guest's exit code. 0 otherwise. */
 uint32_t wasi_exit_code(const wasi *state);
 /* The grant bits (enum grant_bit) that the guest has asked for something with and did not have: a
