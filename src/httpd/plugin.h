@@ -84,6 +84,7 @@ struct plugin_snapshot {
     wasm_snapshot *state; /* NULL: there is none yet */
     uint32_t features;    /* that the guest has enabled for all requests */
     uint64_t time;        /* that it has seen pass, without the grant clock */
+    uint64_t memory;      /* that it was allowed, bytes */
     bool refused;         /* it cannot be kept */
 };
 

@@ -315,12 +315,38 @@ static bool begins_initialized(const struct plugin_instance *instance)
            (granted->bits & (GRANT_CLOCK | GRANT_RANDOM | GRANT_KV)) == 0;
 }
 
+/* What this instance begins with. `refused`: nothing, and its own state is not kept. A state that
+ * is kept unasked is for those with the same limit: under another one its memory might not have
+ * grown, or have grown further. */
+static struct plugin_snapshot beginning_of(const struct plugin_instance *instance)
+{
+    struct plugin_snapshot snapshot = {.refused = true};
+
+    if (begins_initialized(instance)) {
+        snapshot = plugin_version_snapshot(instance->version);
+    }
+    if (snapshot.state != NULL && snapshot.memory != instance->limits.memory_bytes &&
+        instance->plugin->settings->snapshot.mode == SNAPSHOT_AUTO) {
+        snapshot = (struct plugin_snapshot){.refused = true};
+    }
+    return snapshot;
+}
+
+/* How often WasmServeMemoryTotal has refused memory in this child, to whomever. */
+static uint64_t refusals(const struct plugin_instance *instance)
+{
+    wasm_budget *budget = instance->limits.budget;
+
+    return budget != NULL ? atomic_load(&budget->refused) : 0;
+}
+
 /* Keeps the state of an instance that has just started, for all that begin after it in this child.
  */
 static void keep(const struct plugin_instance *instance, const wasm_instance *made)
 {
     struct plugin_snapshot snapshot = {.features = httpwasm_initial_features(instance->guest),
-                                       .time = wasi_pretended_time(instance->process)};
+                                       .time = wasi_pretended_time(instance->process),
+                                       .memory = instance->limits.memory_bytes};
     const char *why = "it has opened or closed files while it initialized itself";
     wasm_report report;
 
@@ -345,14 +371,11 @@ static void keep(const struct plugin_instance *instance, const wasm_instance *ma
 static bool start(struct plugin_instance *instance, struct plugin_result *result)
 {
     const struct plugin_module *module = instance->version->module;
-    struct plugin_snapshot snapshot = {.refused = true};
-    bool initialized = begins_initialized(instance);
+    struct plugin_snapshot snapshot = beginning_of(instance);
+    uint64_t refused = refusals(instance);
     wasm_instance *made;
     wasm_status status;
 
-    if (initialized) {
-        snapshot = plugin_version_snapshot(instance->version);
-    }
     call_begin(instance);
     if (snapshot.state != NULL) {
         status = wasm_instantiate_from(instance->store, snapshot.state, module->imports, &made,
@@ -373,7 +396,9 @@ static bool start(struct plugin_instance *instance, struct plugin_result *result
     if (!call_end(instance, status, result)) {
         return false;
     }
-    if (initialized && !snapshot.refused) {
+    /* What a guest made of a shortage is not for those after it, unless one does for all. */
+    if (!snapshot.refused && (refused == refusals(instance) ||
+                              instance->plugin->settings->snapshot.mode == SNAPSHOT_ON)) {
         keep(instance, made);
     }
     return true;

@@ -39,6 +39,21 @@ LOOKS = """(module
         (i64.const 1))
     (func (export "handle_response") (param i32 i32)))"""
 
+# Wants 3 MiB while it initializes itself, and answers by whether it got them.
+GROWS = """(module
+    (import "http_handler" "set_status_code" (func $status (param i32)))
+    (memory (export "memory") 1)
+    (global $pages (mut i32) (i32.const 0))
+    (func (export "_initialize") (global.set $pages (memory.grow (i32.const 48))))
+    (func (export "handle_request") (result i64)
+        (call $status (select (i32.const 203) (i32.const 200) (i32.eq (global.get $pages) (i32.const -1))))
+        (i64.const 0))
+    (func (export "handle_response") (param i32 i32)))"""
+HOLDS = """(module
+    (memory (export "memory") 32)
+    (func (export "handle_request") (result i64) (i64.const 1))
+    (func (export "handle_response") (param i32 i32)))"""
+
 
 def plugin(name, module, *directives):
     return "<WasmServePlugin %s>\nWasmServeModule \"%s\"\n%s\n</WasmServePlugin>\n%s" % (
@@ -124,3 +139,26 @@ def test_a_state_that_cannot_be_kept_is_said_once(httpd):
 def test_time_does_not_go_back_behind_initializing(httpd):
     """Time is pretended without the grant clock, and what initializing has seen of it is over for all instances."""
     assert [httpd.get("/looks").status for _ in range(3)] == [200] * 3
+
+
+def test_memory_that_was_refused_is_not_refused_for_good(make_httpd):
+    """By a place with a smaller WasmServeMemory, or by a WasmServeMemoryTotal that was used up at that moment."""
+    config = ["WasmServeMemoryTotal 4M", "<Location /narrow>\nWasmServeMemory 1M\n</Location>",
+              plugin("first", "said/grows.wasm"), location("/narrow/first", "WasmServeFilter first"),
+              plugin("second", "said/grows.wasm"), location("/narrow/second", "WasmServeFilter second"),
+              plugin("third", "said/grows.wasm"), plugin("holds", "said/holds.wasm", "WasmServeReuse 2")]
+
+    def setup(h):
+        h.write("said/grows.wasm", plugin_wat.assemble(GROWS))
+        h.write("said/holds.wasm", plugin_wat.assemble(HOLDS))
+        h.write("docroot/holds", "a file\n")
+
+    server = make_httpd(config="\n".join(config), setup=setup, mpm_config=TUNING)
+
+    def statuses(*paths):
+        return [server.get(path).status for path in paths]
+
+    assert statuses("/first", "/narrow/first", "/first") == [200, 203, 200]
+    assert statuses("/narrow/second", "/second", "/narrow/second") == [203, 200, 203]
+    # The instance of /holds waits for its second request, and keeps 2 MiB until then.
+    assert statuses("/holds", "/third", "/holds", "/third") == [200, 203, 200, 200]
