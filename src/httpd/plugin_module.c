@@ -171,6 +171,10 @@ static struct plugin_module *module_make(const struct plugin_bytes *from, apr_po
     wasm_report report;
     char text[400];
 
+    /* It is this thread's time that is bounded, and a stranger's module shall take no more. */
+    if (from->nanoseconds != 0) {
+        compile.threads = 1;
+    }
     if (module == NULL || (module->path = strdup(from->path)) == NULL) {
         free(module);
         *why = "cannot be used: out of memory";

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import platform
 import re
 import socket
 import threading
@@ -192,6 +193,39 @@ def test_interpreted_unless_native_is_allowed(server):
         site.write("m.wasm", module_of(name))
         site.htaccess("WasmServeHandler ./m.wasm")
         assert site.get().body == name.encode()
+
+
+def threads(server):
+    """How many each child has."""
+    with open("/proc/%d/task/%d/children" % (server.process.pid, server.process.pid), encoding="ascii") as listed:
+        return {pid: len(os.listdir("/proc/%s/task" % pid)) for pid in listed.read().split()}
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="there is a compiler for x86-64 only")
+def test_a_customers_module_is_compiled_by_one_thread(make_httpd):
+    """Its request waits for that, and how long it may take is the time of its thread: helpers would not count."""
+    body = "(local.set 0 (i32.add (i32.mul (local.get 0) (local.get 0)) (i32.rotl (local.get 0) (i32.const 7))))" * 40
+    functions = "".join("(func (param i32) (result i32) %s (local.get 0))" % body for _ in range(500))
+    text = """(module (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1) (data (i32.const 16) "Content-Type: text/plain\\0a\\0alarge")
+        (func (export "_start") (i32.store (i32.const 0) (i32.const 16)) (i32.store (i32.const 4) (i32.const 31))
+            (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))) %s)"""
+    large = plugin_wat.assemble(text % functions)
+    server = make_httpd(config=CONFIG + "WasmServeEngine compiler\nWasmServeTimeout 60s",
+                        setup=lambda h: h.write("named.wasm", module_of("the administrator's")))
+    site = Site(server, "native")
+    site.write("m.wasm", large)
+    site.htaccess("WasmServeHandler ./m.wasm")
+    most, answers = {}, []
+    asking = threading.Thread(target=lambda: answers.append(site.get().body))
+    asking.start()
+    while asking.is_alive():
+        for pid, count in threads(server).items():
+            most[pid] = max(count, most.get(pid, 0))
+        time.sleep(0.002)
+    assert answers == [b"large"]
+    # Those that httpd starts stay.
+    assert {pid: count for pid, count in threads(server).items() if most.get(pid, 0) > count} == {}
 
 
 def test_limits_are_lowered_by_their_owner_and_never_raised(server, guest):
