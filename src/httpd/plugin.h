@@ -85,6 +85,7 @@ struct plugin_snapshot {
     uint32_t features;    /* that the guest has enabled for all requests */
     uint64_t time;        /* that it has seen pass, without the grant clock */
     uint64_t memory;      /* that it was allowed, bytes */
+    uint32_t lacked;      /* grant bits that it has asked for in vain */
     bool refused;         /* it cannot be kept */
 };
 

@@ -42,10 +42,11 @@ struct plugin_instance {
     const struct plugin *plugin;
     struct plugin_version *version; /* held: the store runs its module's code */
     wasm_limits limits;
-    int64_t served; /* requests, this one included */
-    uint64_t left;  /* ns of guest time for this request */
-    bool broken;    /* something failed: it may not serve another request */
-    uint64_t bytes; /* of linear memory, while it waits */
+    int64_t served;  /* requests, this one included */
+    uint64_t left;   /* ns of guest time for this request */
+    bool broken;     /* something failed: it may not serve another request */
+    uint32_t lacked; /* grants that the guest whose state it began with has asked for in vain */
+    uint64_t bytes;  /* of linear memory, while it waits */
 
     const char *argv[1];
 
@@ -222,6 +223,12 @@ static void call_begin(struct plugin_instance *instance)
     wasm_deadline_arm(instance->store, plugin_watchdog(), instance->left);
 }
 
+static uint32_t missed_grants(const struct plugin_instance *instance)
+{
+    return instance->lacked | wasi_missed_grants(instance->process) |
+           httpwasm_missed_grants(instance->guest) | (instance->kv.missed ? GRANT_KV : 0);
+}
+
 /* Takes down what the call cost and, if it failed, why. */
 static bool call_end(struct plugin_instance *instance, wasm_status status,
                      struct plugin_result *result)
@@ -232,9 +239,7 @@ static bool call_end(struct plugin_instance *instance, wasm_status status,
     result->guest_nanoseconds = instance->left - left;
     instance->left = left;
     result->memory_peak = wasm_store_memory_peak(instance->store);
-    result->missed_grants = wasi_missed_grants(instance->process) |
-                            httpwasm_missed_grants(instance->guest) |
-                            (instance->kv.missed ? GRANT_KV : 0);
+    result->missed_grants = missed_grants(instance);
     result->status = status;
     if (status != WASM_OK) {
         instance->broken = true;
@@ -346,7 +351,8 @@ static void keep(const struct plugin_instance *instance, const wasm_instance *ma
 {
     struct plugin_snapshot snapshot = {.features = httpwasm_initial_features(instance->guest),
                                        .time = wasi_pretended_time(instance->process),
-                                       .memory = instance->limits.memory_bytes};
+                                       .memory = instance->limits.memory_bytes,
+                                       .lacked = missed_grants(instance)};
     const char *why = "it has opened or closed files while it initialized itself";
     wasm_report report;
 
@@ -381,6 +387,7 @@ static bool start(struct plugin_instance *instance, struct plugin_result *result
         status = wasm_instantiate_from(instance->store, snapshot.state, module->imports, &made,
                                        &result->report);
         wasi_resume(instance->process, snapshot.time);
+        instance->lacked = snapshot.lacked;
         if (status == WASM_OK) {
             status = httpwasm_resume(instance->guest, instance->store, made, snapshot.features);
         }

@@ -39,6 +39,13 @@ LOOKS = """(module
         (i64.const 1))
     (func (export "handle_response") (param i32 i32)))"""
 
+# Asks for random numbers while it initializes itself, and cannot do without them in a request.
+LACKS = """(module
+    (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (func (export "_initialize") (drop (call $random (i32.const 0) (i32.const 4))))
+    (func (export "handle_request") (result i64) (unreachable))
+    (func (export "handle_response") (param i32 i32)))"""
 # Wants 3 MiB while it initializes itself, and answers by whether it got them.
 GROWS = """(module
     (import "http_handler" "set_status_code" (func $status (param i32)))
@@ -74,12 +81,13 @@ def httpd(make_httpd, guest):
               plugin("chancy", reactor, "WasmServeGrant log random"),
               plugin("stored", reactor, "WasmServeSnapshot Auto", "WasmServeGrant log kv"),
               plugin("filed", reactor, 'WasmServeGrant log "dir:${docroot}:/files"'),
-              plugin("looks", "said/looks.wasm"),
+              plugin("looks", "said/looks.wasm"), plugin("lacks", "said/lacks.wasm"),
               plugin("opens", "said/opens.wasm", "WasmServeSnapshot On", 'WasmServeGrant "dir:${docroot}:/open"')]
 
     def setup(h):
         h.write("said/opens.wasm", plugin_wat.assemble(OPENS))
         h.write("said/looks.wasm", plugin_wat.assemble(LOOKS))
+        h.write("said/lacks.wasm", plugin_wat.assemble(LACKS))
         for name in names + ["looks", "file"]:
             h.write("docroot/" + name, "a file\n")
 
@@ -139,6 +147,13 @@ def test_a_state_that_cannot_be_kept_is_said_once(httpd):
 def test_time_does_not_go_back_behind_initializing(httpd):
     """Time is pretended without the grant clock, and what initializing has seen of it is over for all instances."""
     assert [httpd.get("/looks").status for _ in range(3)] == [200] * 3
+
+
+def test_what_initializing_lacked_is_said_with_every_failure(httpd):
+    httpd.expect_log(r"plugin lacks .*unreachable.*it had asked in vain for: random")
+    mark = httpd.log_mark()
+    assert [httpd.get("/lacks").status for _ in range(3)] == [500] * 3
+    assert httpd.log_since(mark).count("asked in vain for: random") == 3
 
 
 def test_memory_that_was_refused_is_not_refused_for_good(make_httpd):
