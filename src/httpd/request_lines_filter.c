@@ -5,7 +5,8 @@
  *          is there from the request's making until its head is read; it changes nothing and
  *          copies. It is put in only where the configuration has a plugin that may ask. HTTP/2 has
  *          no lines (mod_http2 makes the table itself); there the value has to be guessed apart.
- * Memory:  r->pool; the copy ends at HEAD_BYTES, and a longer head counts as not known.
+ * Memory:  the pool of the client's request; the copy ends at HEAD_BYTES, and a longer head counts
+ *          as not known.
  * Threads: the request's. `wanted` is written while the configuration is read.
  */
 #include "request_lines_filter.h"
@@ -22,6 +23,7 @@
 
 /* What is kept of a request. */
 struct request_head {
+    apr_pool_t *pool; /* of the client's request, which sub-requests are shorter than */
     char *bytes;
     size_t length, room;
     bool overflow;
@@ -38,7 +40,7 @@ void request_lines_wanted(bool is_wanted)
     wanted = is_wanted;
 }
 
-static void keep(apr_pool_t *pool, struct request_head *head, const char *bytes, size_t length)
+static void keep(struct request_head *head, const char *bytes, size_t length)
 {
     if (head->overflow || length > HEAD_BYTES - head->length) {
         head->overflow = true;
@@ -51,7 +53,7 @@ static void keep(apr_pool_t *pool, struct request_head *head, const char *bytes,
         while (room < head->length + length) {
             room *= 2;
         }
-        grown = apr_palloc(pool, room);
+        grown = apr_palloc(head->pool, room);
         if (head->length > 0) {
             memcpy(grown, head->bytes, head->length);
         }
@@ -81,7 +83,7 @@ static apr_status_t filter_in(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_m
         if (apr_bucket_read(e, &bytes, &length, APR_BLOCK_READ) != APR_SUCCESS) {
             break; /* httpd will find out by itself */
         }
-        keep(f->r->pool, f->ctx, bytes, length);
+        keep(f->ctx, bytes, length);
     }
     return APR_SUCCESS;
 }
@@ -96,6 +98,7 @@ int request_lines_begin(request_rec *r)
     if (wanted && r->main == NULL && r->prev == NULL) {
         struct request_head *head = apr_pcalloc(r->pool, sizeof(*head));
 
+        head->pool = r->pool;
         request_state_of(r)->head = head;
         head->filter = ap_add_input_filter_handle(filter_handle, head, r, r->connection);
     }
@@ -136,7 +139,7 @@ size_t request_lines_of(request_rec *r, const char *name, const char *value,
         return 0;
     }
     if (head->lines == NULL) {
-        head->lines = apr_palloc(r->pool, REQUEST_LINES_MAX * sizeof(*head->lines));
+        head->lines = apr_palloc(head->pool, REQUEST_LINES_MAX * sizeof(*head->lines));
         head->count =
             request_lines_parse(head->bytes, head->length, head->lines, REQUEST_LINES_MAX);
     }

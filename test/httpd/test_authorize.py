@@ -38,6 +38,7 @@ def httpd(make_httpd, guest, backend):
         "method": (["> method PUT"], []),
         "body": (["> discard 0"], []),
         "writes": (["> write 0 mine"], []),
+        "lines": (["> unless x-two first", "> answer"], []),
         "shows": (["> log 0 uri asked", "> unless x-key secret", "> unlessvar REQUEST_SCHEME http", "> answer"], []),
     }
     require = "Require wasmserve %s"
@@ -61,7 +62,7 @@ def httpd(make_httpd, guest, backend):
         location("/body_proxied", require % "body"), 'ProxyPass "/body_proxied" "http://127.0.0.1:%d/"' % backend.port,
         location("/filtered", require % "key", "WasmServeFilter key"),
         directory("/parts", "Options +Includes", "AddOutputFilter INCLUDES html", "AddType text/html html"),
-        location("/parts/part.html", require % "key"),
+        location("/parts/part.html", require % "key"), location("/parts/lines.txt", require % "lines"),
         '<WasmServePlugin echo>\nWasmServeModule "%s"\n</WasmServePlugin>' % guest("echo"),
         location("/program", require % "body", "WasmServeHandler echo"),
         '<Directory "${docroot}/nobody">\nAllowOverride FileInfo\n</Directory>',
@@ -78,6 +79,8 @@ def httpd(make_httpd, guest, backend):
         for name in ("page", "filtered", "403.txt", "parts/part.html"):
             h.write("docroot/" + name, "%s\n" % name)
         h.write("docroot/parts/page.html", 'one <!--#include virtual="part.html" -->two\n')
+        h.write("docroot/parts/lines.txt", "part")
+        h.write("docroot/parts/lines.html", '<!--#fsize virtual="lines.txt" --><!--#include virtual="lines.txt" --> ' * 8)
         h.write("docroot/htaccess/file", "secret\n")
         h.write("docroot/htaccess/.htaccess", "Require wasmserve key\n")
         h.write("docroot/ghost/.htaccess", "Require wasmserve ghost\n")
@@ -251,3 +254,9 @@ def test_variables_of_either_answer_reach_the_log(httpd):
 def test_configtest(httpd, line, complaint):
     code, output = httpd.configtest(httpd.config + "\n" + location("/x", line))
     assert code != 0 and complaint in output
+
+
+def test_the_lines_of_a_field_are_the_same_for_each_sub_request(httpd):
+    """What is found out about the client's request in one of them must outlive it: the next has them, too."""
+    two = [("X-Two", "first"), ("X-Two", "second")]
+    assert httpd.get("/parts/lines.html", two).body == b"  4 part " * 8
