@@ -3,11 +3,11 @@
  *
  * How:     Workers, the calling thread being one of them, take functions in turn; each builds,
  *          improves and emits into a buffer of its own. A function that the builder or the target
- *          declines, or whose form does not fit into the quota, gets a thunk by which compiled code
- *          calls the module's tier. Then everything is put in order, whoever compiled what: stubs,
- *          thunks, functions; displacements are filled in, and the result, which no longer changes,
- *          is mapped (code.c). The order is that of the module, so the same module gives the same
- *          bytes.
+ *          declines, or whose form or code does not fit into the quota, gets a thunk by which
+ *          compiled code calls the module's tier. Then everything is put in order, whoever compiled
+ *          what: stubs, thunks, functions; displacements are filled in, and the result, which no
+ *          longer changes, is mapped (code.c). The order is that of the module, so the same module
+ *          gives the same bytes.
  *
  *          A worker has a copy of the module's record with a quota of its own, an equal part of
  *          what the module's has left: validation's scratch takes from it. All else in the module
@@ -138,8 +138,8 @@ static wasm_status build(worker *w, kind what, uint32_t index, ir_func *f, bool 
     }
 }
 
-/* Compiles one piece; one that is declined stays as it is. A function for whose form the quota is
- * too small is declined; there is no other way for a thunk. */
+/* Compiles one piece; one that is declined stays as it is. A function for whose form or code the
+ * quota is too small is declined; there is no other way for a thunk. */
 static wasm_status compile_piece(worker *w, kind what, uint32_t index, piece *out)
 {
     code_buffer *code = &w->code;
@@ -157,9 +157,12 @@ static wasm_status compile_piece(worker *w, kind what, uint32_t index, piece *ou
         native_dump_form(&f, index, w->job->options);
     if (status == WASM_OK && !declined)
         status = w->job->target->emit(&f, code, &entry);
-    arena_clear(&w->arena);
     if (code->status != WASM_OK)
-        return code->status;
+        status = code->status;
+    if (status == WASM_E_QUOTA)
+        arena_release(&w->arena); /* the next one may need the room for its code */
+    else
+        arena_clear(&w->arena);
     if (status == WASM_E_QUOTA && what == KIND_FUNC) {
         report_clear(&w->report);
         status = WASM_OK;
@@ -170,6 +173,7 @@ static wasm_status compile_piece(worker *w, kind what, uint32_t index, piece *ou
         code->length = begin;
         code->reloc_count = reloc;
         code->site_count = site;
+        code->status = WASM_OK;
         return status;
     }
     *out = (piece){.worker = w->number,
@@ -226,13 +230,20 @@ static wasm_status worker_begin(job *j, uint8_t number, size_t bytes)
     return builder_new(&w->view, &j->build, &w->builder);
 }
 
+/* Of all that a worker has there stays what it has made. */
+static void worker_rest(worker *w)
+{
+    builder_free(w->builder);
+    w->builder = NULL;
+    arena_release(&w->arena);
+}
+
 static void worker_end(worker *w)
 {
     if (!w->job)
         return;
-    builder_free(w->builder);
+    worker_rest(w);
     code_buffer_release(&w->code);
-    arena_release(&w->arena);
 }
 
 static uint32_t workers_wanted(const job *j)
@@ -264,8 +275,9 @@ static wasm_status run_workers(job *j)
     return (wasm_status)atomic_load(&j->status);
 }
 
-/* What the workers have left goes to the first one, for functions that found their share too small:
- * how many workers there are makes no difference for what is compiled. */
+/* What the workers have left goes to the first one, with what they needed while they worked, for
+ * functions that found their share too small: how many workers there are makes no difference for
+ * what is compiled. */
 static wasm_status run_narrow(job *j)
 {
     quota *all = &j->workers[0].view.quota;
@@ -273,6 +285,7 @@ static wasm_status run_narrow(job *j)
     for (uint32_t i = 1; i < j->worker_count; i++) {
         quota *q = &j->workers[i].view.quota;
 
+        worker_rest(&j->workers[i]);
         all->limit += q->limit - q->used;
         q->limit = q->used;
     }
