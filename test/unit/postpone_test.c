@@ -187,6 +187,36 @@ TEST(a_feature_that_is_off_is_refused_also_with_code_in_the_cache)
     close_cache();
 }
 
+/* ---- the lock -------------------------------------------------------------------------------- */
+
+/* Who owns the directory can call anything `.lock`: that must not make him its owner. */
+TEST(root_gives_away_the_lock_that_it_makes_and_nothing_else)
+{
+    enum { SOMEBODY = 12345 };
+    const wasm_compile_options options = {.cache = directory, .cache_owner = SOMEBODY};
+    char lock[100], secret[100];
+    struct stat info;
+
+    if (geteuid() != 0) {
+        printf("# skipped: only root can give files away\n");
+        return;
+    }
+    if (!open_cache())
+        return;
+    snprintf(lock, sizeof lock, "%s/.lock", directory);
+    snprintf(secret, sizeof secret, "%s/secret", directory);
+    REQUIRE(chown(directory, SOMEBODY, SOMEBODY) == 0);
+    fclose(fopen(secret, "w"));
+    REQUIRE(link(secret, lock) == 0);
+    cache_unlock(cache_lock(&options, &(digest){0}, NULL, NULL));
+    CHECK(stat(secret, &info) == 0 && info.st_uid == 0);
+    unlink(lock);
+    cache_unlock(cache_lock(&options, &(digest){0}, NULL, NULL));
+    CHECK(stat(lock, &info) == 0 && info.st_uid == SOMEBODY && info.st_gid == SOMEBODY);
+    unlink(lock);
+    close_cache();
+}
+
 /* ---- what goes wrong ------------------------------------------------------------------------- */
 
 /* Puts the code of one module where that of another is looked for, as only who owns the directory

@@ -38,8 +38,11 @@ enum {
 
 /* ---- who compiles ---------------------------------------------------------------------------- */
 
+/* Root's tool makes it for those whose directory it is. What is there by that name already may be
+ * a link that they have made to anything, and keeps its owner. */
 static int open_lock(const wasm_compile_options *options)
 {
+    const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
     wasm_compile_options quiet = *options;
     struct stat info;
     int directory, fd;
@@ -48,12 +51,16 @@ static int open_lock(const wasm_compile_options *options)
     directory = cache_open(&quiet);
     if (directory < 0)
         return -1;
-    fd = openat(directory, ".lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-    /* Root's tool makes it for those whose directory it is. */
-    if (fd >= 0 && geteuid() == 0 && fstat(directory, &info) == 0 &&
-        fchown(fd, info.st_uid, info.st_gid) != 0) {
-        close(fd);
-        fd = -1;
+    fd = openat(directory, ".lock", flags);
+    if (fd < 0 && errno == ENOENT) {
+        fd = openat(directory, ".lock", flags | O_CREAT | O_EXCL, 0600);
+        if (fd < 0 && errno == EEXIST) {
+            fd = openat(directory, ".lock", flags); /* somebody was quicker */
+        } else if (fd >= 0 && geteuid() == 0 && fstat(directory, &info) == 0 &&
+                   fchown(fd, info.st_uid, info.st_gid) != 0) {
+            close(fd);
+            fd = -1;
+        }
     }
     close(directory);
     return fd;
