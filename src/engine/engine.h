@@ -292,7 +292,7 @@ typedef struct wasm_compile_options {
     void (*dump)(void *baton, const char *line);
     void *dump_baton;
     /* Receives the file that the code cache would keep, and its name there; nothing is taken from
-     * the cache then. May be NULL. */
+     * the cache then. Not called for code that is unwatched. May be NULL. */
     void (*file)(void *baton, const char *name, const uint8_t *bytes, size_t length);
     void *file_baton;
     /* Told of each function that the compiler has no code for, and why: an instruction's name, or a

@@ -187,6 +187,37 @@ TEST(a_feature_that_is_off_is_refused_also_with_code_in_the_cache)
     close_cache();
 }
 
+static void count_files(void *baton, const char *name, const uint8_t *bytes, size_t length)
+{
+    CHECK(strstr(name, ".code") != NULL && bytes != NULL && length > 0);
+    ++*(unsigned *)baton;
+}
+
+/* It has the name of code that looks for deadlines: a cache would take it for that. */
+TEST(code_that_is_unwatched_is_handed_to_nobody)
+{
+    static const char text[] = "01(01 60 01 7f 01 7f) 03(01 00) 0a(01 (00 20 00 0b))";
+
+    for (unsigned unwatched = 0; unwatched < 2 && open_cache(); unwatched++) {
+        unsigned files = 0;
+        notes n = {0};
+        const wasm_compile_options how = {.cache = directory,
+                                          .unwatched = unwatched,
+                                          .note = count,
+                                          .note_baton = &n,
+                                          .file = count_files,
+                                          .file_baton = &files};
+        wasm_module *module = fixture_load(text, &(wasm_report){0});
+
+        REQUIRE(module != NULL);
+        CHECK_EQ_INT(wasm_module_compile(module, &how, NULL), WASM_OK);
+        CHECK_EQ_INT(files, 1 - unwatched);
+        CHECK_EQ_INT(n.kept, 1 - unwatched);
+        wasm_module_free(module);
+        close_cache();
+    }
+}
+
 /* ---- the lock -------------------------------------------------------------------------------- */
 
 /* Who owns the directory can call anything `.lock`: that must not make him its owner. */

@@ -552,7 +552,7 @@ static wasm_status map(job *j, wasm_report *report)
 
     if (o->dump)
         native_dump_code(j->out, j->image, j->image_length, o);
-    if (o->file && !cache_hand_over(j->out, j->image, j->image_length, o, &j->key))
+    if (o->file && !o->unwatched && !cache_hand_over(j->out, j->image, j->image_length, o, &j->key))
         return WASM_E_NO_MEMORY;
     if (o->cache && !o->unwatched && !(o->without & 1u << CODE_WAY_FILE) &&
         cache_store(j->out, j->image, j->image_length, o, &j->key)) {
