@@ -2,15 +2,15 @@
  * delivery_handler.c — decides whether a request is delivery's, and what is to be sent for it.
  *
  * How:     Two kinds of request are ours, by the name of the file that httpd has found:
- *             - app.wasm is a negotiated resource: the raw file or one of its variants, whichever the
- *               client prefers;
- *             - app.wasm.br is a variant by its own name, as Unity's loader asks for it. It leaves with
- *               the coding and with the type of what is inside. Nothing is negotiated: whoever names a
- *               file gets that file, even if Accept-Encoding does not list the coding. RFC 9110 §12.4.1
- *               allows that, and it is what such loaders need: they have a decoder of their own for
- *               browsers that offer no brotli over plain http. Only a client that says in so many words
- *               that it refuses the coding gets a 406; since that makes the answer depend on
- *               Accept-Encoding, Vary is sent there too.
+ *          - app.wasm is a negotiated resource: the raw file or one of its variants, whichever the
+ *            client prefers;
+ *          - app.wasm.br is a variant by its own name, as Unity's loader asks for it. It leaves
+ *            with the coding and with the type of what is inside. Nothing is negotiated: whoever
+ *            names a file gets that file, even if Accept-Encoding does not list the coding. RFC
+ *            9110 §12.4.1 allows that, and it is what such loaders need: they have a decoder of
+ *            their own for browsers that offer no brotli over plain http. Only a client that says
+ *            in so many words that it refuses the coding gets a 406; since that makes the answer
+ *            depend on Accept-Encoding, Vary is sent there too.
  * Others:  Everything else is left to httpd: other handlers, directories, missing files,
  *          sub-requests (an include has no headers of its own that could say "br"), error
  *          documents, what mod_negotiation has chosen, and a file that the configuration says is

@@ -6,11 +6,11 @@
  *          modules act while the answer is on its way through the filters, after the handler; so
  *          whether somebody else has set a header is known only there.
  * How:     Two filters, which act on the first brigade and leave.
- *             - FILL runs behind mod_expires and before mod_headers. It sets what is missing. "Header
- *               set", "merge" and "unset" then find our value and do with it as they were told.
- *             - YIELD runs behind mod_headers. "Header always set" writes into another table
- *               (err_headers_out) and both would be sent, which for the isolation headers makes the
- *               browser ignore both; YIELD takes ours back.
+ *          - FILL runs behind mod_expires and before mod_headers. It sets what is missing. "Header
+ *            set", "merge" and "unset" then find our value and do with it as they were told.
+ *          - YIELD runs behind mod_headers. "Header always set" writes into another table
+ *            (err_headers_out) and both would be sent, which for the isolation headers makes the
+ *            browser ignore both; YIELD takes ours back.
  * Scope:   WasmServeIsolation is for documents as well as for what they load, so it applies to
  *          every main request in scope, whatever handler answers, and without `WasmServe On`
  *          too. Values: the strictest that let a page use threads. COEP credentialless is not

@@ -2,12 +2,12 @@
  * delivery_response.c — from a chosen file to a response: validators, conditions, ranges, body.
  *
  * How:     Everything that a filter may look at is set before the first bucket leaves:
- *             - r->content_encoding rather than a header of that name: httpd takes it off a 304 by
- *               itself, and mod_deflate and mod_brotli see that there is nothing left to compress.
- *             - no-gzip and no-brotli, since for an uncompressed answer those two would compress, and
- *               change the tag, although the client (or the lack of a variant) has just decided for these
- *               bytes.
- *             - the entity tag with the coding in it.
+ *          - r->content_encoding rather than a header of that name: httpd takes it off a 304 by
+ *            itself, and mod_deflate and mod_brotli see that there is nothing left to compress.
+ *          - no-gzip and no-brotli, since for an uncompressed answer those two would compress, and
+ *            change the tag, although the client (or the lack of a variant) has just decided for
+ *            these bytes.
+ *          - the entity tag with the coding in it.
  * Then:    Conditions are ours (conditions.h), not httpd's ap_meets_conditions. Ranges are cut
  *          by httpd's filter, which is left a Range header only where it applies, and no
  *          If-Range, which has been evaluated.

@@ -112,9 +112,10 @@ static void keep(struct kept_body *body, const struct fileid *id)
     }
 }
 
-/* Whether a stat of this file shows every change at once. Images that are made as a whole (SquashFS,
- * EROFS, ISO 9660) are not among those that do: they have no ctime but what was written into them,
- * with reproducible ones the same in each, and the next may be mounted from the same device. */
+/* Whether a stat of this file shows every change at once. Images that are made as a whole
+ * (SquashFS, EROFS, ISO 9660) are not among those that do: they have no ctime but what was written
+ * into them, with reproducible ones the same in each, and the next may be mounted from the same
+ * device. */
 static bool is_local(int fd)
 {
 #ifdef __linux__

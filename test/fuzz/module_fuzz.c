@@ -3,12 +3,13 @@
  * layers: validate
  *
  * How:     the bytes are loaded; whatever the verdict, these must hold:
- *            - the same bytes give the same status at the same byte again, with a sink as without;
- *            - a refusal is of class malformed, invalid or exhausted, and names a byte of the file, if any;
- *            - memory stays within the quota and in proportion to the file;
- *            - an accepted module's events make sense by themselves: the sink below keeps a control stack
- *          and a height of its own, computed from the events alone, and every event must agree with it. That
- *              is what tiers rely on without checking.
+ *          - the same bytes give the same status at the same byte again, with a sink as without;
+ *          - a refusal is of class malformed, invalid or exhausted, and names a byte of the file,
+ *            if any;
+ *          - memory stays within the quota and in proportion to the file;
+ *          - an accepted module's events make sense by themselves: the sink below keeps a control
+ *            stack and a height of its own, computed from the events alone, and every event must
+ *            agree with it. That is what tiers rely on without checking.
  *
  * Memory:  all freed for each input; the quota tells whether the scratch was.
  * Threads: one.

@@ -2,10 +2,10 @@
  * x64_asm_test.c — encodings, read back by objdump.
  * layers: compile
  *
- * How:     each case appends an instruction and the line that objdump is to print for it; one run of
- *               objdump (binutils) reads them all. Registers, bases, indexes and displacements go through
- *               all that change the encoding. Without objdump the encodings are not checked, and a line
- *               says so; labels are.
+ * How:     each case appends an instruction and the line that objdump is to print for it; one run
+ *          of objdump (binutils) reads them all. Registers, bases, indexes and displacements go
+ *          through all that change the encoding. Without objdump the encodings are not checked, and
+ *          a line says so; labels are.
  */
 #include "unit.h"
 

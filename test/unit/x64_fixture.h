@@ -2,8 +2,8 @@
  * x64_fixture.h — functions built by hand of IR, assembled and entered, for the tests of the
  * emitter: the scalar ones and the vectors each have a program.
  *
- * How:     all functions of a fixture are assembled into one buffer, mapped from a memfd, and entered
- *               through STUB_ENTER with an instance that has a store and helpers of this file.
+ * How:     all functions of a fixture are assembled into one buffer, mapped from a memfd, and
+ *          entered through STUB_ENTER with an instance that has a store and helpers of this file.
  */
 #ifndef UNIT_X64_FIXTURE_H
 #define UNIT_X64_FIXTURE_H

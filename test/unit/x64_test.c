@@ -2,9 +2,9 @@
  * x64_test.c — machine code of single instructions, run and compared with C.
  * layers: compile
  *
- * How:     a function is built by hand for each instruction, as an entry thunk (slots in, slots out),
- *               in several forms: operands in registers, under pressure, the second one a constant, the
- *               second one in memory (x64_fixture.h). Vectors are x64_vector_test.c's.
+ * How:     a function is built by hand for each instruction, as an entry thunk (slots in, slots
+ *          out), in several forms: operands in registers, under pressure, the second one a
+ *          constant, the second one in memory (x64_fixture.h). Vectors are x64_vector_test.c's.
  */
 #include "unit.h"
 

@@ -3,8 +3,8 @@
  * interpreter computes.
  * layers: compile interp
  *
- * How:     as x64_test.c, but that the forms are those of vectors: the same operand twice, more live
- *               ones than there are registers, numbers that are constants.
+ * How:     as x64_test.c, but that the forms are those of vectors: the same operand twice, more
+ *          live ones than there are registers, numbers that are constants.
  */
 #include "unit.h"
 

@@ -12,8 +12,8 @@
  * A type is part of its module, which outlives the store.
  *
  * Memory:  the store's; it counts against its limit memory_bytes, like linear memories do. Whoever
- *                  allocates must have all references that are still needed where collect() finds them: in
- *                  frames at a place that their tier knows, globals, tables, roots of the host.
+ *          allocates must have all references that are still needed where collect() finds them: in
+ *          frames at a place that their tier knows, globals, tables, roots of the host.
  * Threads: the store's.
  */
 #ifndef WASMSERVE_HEAP_H
