@@ -47,11 +47,7 @@ static wasm_status add_code(wasm_module *module, const wasm_compile_options *opt
     static const wasm_compile_options defaults = {0};
     native_code *code;
 
-    if (!options)
-        options = &defaults;
-    code = compile_find(module, options);
-    if (!code)
-        TRY(compile_module(module, options, &code, report));
+    TRY(compile_module(module, options ? options : &defaults, &code, report));
     add(module, code);
     return WASM_OK;
 }

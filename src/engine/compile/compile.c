@@ -544,6 +544,11 @@ static void end(job *j)
     quota_free(&j->quota, j->image, j->image_length);
 }
 
+static native_module *kept(const job *j, const wasm_compile_options *o)
+{
+    return cache_load(j->module, o, &j->key, j->build.guarded);
+}
+
 /* What was just kept is mapped from there, so that all processes share it. Where that cannot be,
  * the code of this process does without. */
 static wasm_status map(job *j, wasm_report *report)
@@ -556,11 +561,11 @@ static wasm_status map(job *j, wasm_report *report)
         return WASM_E_NO_MEMORY;
     if (o->cache && !o->unwatched && !(o->without & 1u << CODE_WAY_FILE) &&
         cache_store(j->out, j->image, j->image_length, o, &j->key)) {
-        native_module *kept = cache_load(j->module, o, &j->key, j->build.guarded);
+        native_module *shared = kept(j, o);
 
-        if (kept) {
+        if (shared) {
             native_release(j->out);
-            j->out = kept;
+            j->out = shared;
             return WASM_OK;
         }
     }
@@ -635,32 +640,42 @@ static wasm_status run_in_turn(job *j, wasm_report *report)
     wasm_status status;
     int lock;
 
-    if (!reads_cache(o))
-        return run(j, report);
     if (o->note) {
         again.note = note_good;
         again.note_baton = (void *)o;
     }
     lock = cache_lock(o, &j->key, o->stop ? o->stop : j->module->stop,
                       o->stop ? o->stop_baton : j->module->stop_baton);
-    j->out = cache_load(j->module, &again, &j->key, j->build.guarded);
+    j->out = kept(j, &again);
     status = j->out ? WASM_OK : run(j, report);
     cache_unlock(lock);
     return status;
+}
+
+static wasm_status find_or_run(job *j, wasm_report *report)
+{
+    const wasm_compile_options *o = j->options;
+    const bool looks = reads_cache(o);
+
+    if (looks && (j->out = kept(j, o)))
+        return WASM_OK;
+    if (o->cached_only)
+        return report_fail(report, WASM_E_NO_EXECUTABLE, WASM_NO_OFFSET, WASM_NO_FUNC,
+                           "the code cache does not have it");
+    return looks ? run_in_turn(j, report) : run(j, report);
 }
 
 static void trace(const job *j, uint64_t time)
 {
     const wasm_module *module = j->module;
 
-    if (!(module->trace & WASM_TRACE_PREPARE) || !j->funcs)
+    if (!(module->trace & WASM_TRACE_PREPARE))
         return;
     for (uint32_t i = module->func_import_count; i < module->func_count; i++) {
         if (!j->funcs[i].there)
             module_trace(module, WASM_TRACE_PREPARE,
                          "function %u is not compiled (%s): the interpreter runs it", (unsigned)i,
-                         j->funcs[i].at < OP_COUNT ? isa_text((isa_op)j->funcs[i].at)
-                                                   : "its size or its locals");
+                         why_declined(&j->funcs[i]));
         else
             module_trace(module, WASM_TRACE_PREPARE, "function %u: %u bytes of code for %llu",
                          (unsigned)i, (unsigned)(j->funcs[i].end - j->funcs[i].begin),
@@ -693,24 +708,6 @@ static build_options build_of(const wasm_module *module, const wasm_compile_opti
                            .target = here};
 }
 
-native_code *compile_find(const wasm_module *module, const wasm_compile_options *options)
-{
-    native_module *kept;
-    build_options build;
-    digest key;
-
-    if (!reads_cache(options) || !compile_available())
-        return NULL;
-    build = build_of(module, options);
-    cache_key(module, build.target, build.guarded, &key);
-    kept = cache_load(module, options, &key, build.guarded);
-    if (!kept)
-        return NULL;
-    if (options->perf_map)
-        native_perf_map(kept);
-    return &kept->head;
-}
-
 wasm_status compile_module(const wasm_module *module, const wasm_compile_options *options,
                            native_code **out, wasm_report *report)
 {
@@ -721,19 +718,17 @@ wasm_status compile_module(const wasm_module *module, const wasm_compile_options
     *out = NULL;
     if (!compile_available())
         return report_fail(report, WASM_E_NO_COMPILER, WASM_NO_OFFSET, WASM_NO_FUNC, NULL);
-    if (options->cached_only)
-        return report_fail(report, WASM_E_NO_EXECUTABLE, WASM_NO_OFFSET, WASM_NO_FUNC,
-                           "the code cache does not have it");
     j.build = build_of(module, options);
     if (options->cache || options->file)
         cache_key(module, j.target, j.build.guarded, &j.key);
-    status = run_in_turn(&j, report);
+    status = find_or_run(&j, report);
     if (status == WASM_OK) {
         if (options->perf_map)
             native_perf_map(j.out);
-        if (j.funcs)
+        if (j.funcs) { /* else it was kept */
             tell_declined(&j);
-        trace(&j, nanoseconds() - start);
+            trace(&j, nanoseconds() - start);
+        }
         *out = &j.out->head;
     } else {
         native_release(j.out);
