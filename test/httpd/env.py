@@ -67,10 +67,23 @@ LOG_BAD = re.compile(
     r"|runtime error:|exit signal|AH00051|AH00052")
 
 
-def _apxs(name):
+def _apxs_path():
     apxs = os.environ.get("APXS") or shutil.which("apxs") or shutil.which("apxs2")
     assert apxs, "there is no apxs: ./build.sh deps build"
-    return subprocess.run([apxs, "-q", name], check=True, capture_output=True, text=True).stdout.strip()
+    return apxs
+
+
+def _apxs(name):
+    return subprocess.run([_apxs_path(), "-q", name], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def build_module(name, folder):
+    """The line that loads mod_NAME.c of these tests, another httpd module, which is built in folder."""
+    source = "mod_%s.c" % name
+    shutil.copy(os.path.join(os.path.dirname(__file__), source), folder)
+    done = subprocess.run([_apxs_path(), "-c", source], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return 'LoadModule %s_module "%s/.libs/mod_%s.so"\n' % (name, folder, name)
 
 
 class Installation:

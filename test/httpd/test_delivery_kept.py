@@ -6,12 +6,11 @@ next answer must be that of a server without a memory. One process, so that ther
 """
 import os
 import random
-import shutil
-import subprocess
 import time
 
 import pytest
 
+import env
 from test_store import settle
 
 WHEN = int(time.time()) - 3600
@@ -27,13 +26,8 @@ FOLDERS = ["changed", "touched", "replaced", "gone", "unreadable", "denied", "li
 
 @pytest.fixture(scope="module")
 def tail(tmp_path_factory):
-    """The line that loads another module with a filter, built here."""
-    apxs = os.environ.get("APXS") or shutil.which("apxs") or shutil.which("apxs2")
-    folder = tmp_path_factory.mktemp("tail")
-    shutil.copy(os.path.join(os.path.dirname(__file__), "mod_tail.c"), folder)
-    done = subprocess.run([apxs, "-c", "mod_tail.c"], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return 'LoadModule tail_module "%s/.libs/mod_tail.so"\n' % folder
+    """The line that loads another module with a filter."""
+    return env.build_module("tail", tmp_path_factory.mktemp("tail"))
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,6 @@
 trap by guard pages, whoever of us installed a handler first; and a crash that is nobody's ends as it does without us."""
 import os
 import platform
-import shutil
-import subprocess
 import threading
 
 import pytest
@@ -26,13 +24,8 @@ ROUNDS = 40
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory):
-    """The line that loads the other module, built here."""
-    apxs = os.environ.get("APXS") or shutil.which("apxs") or shutil.which("apxs2")
-    folder = tmp_path_factory.mktemp("faulty")
-    shutil.copy(os.path.join(os.path.dirname(__file__), "mod_faulty.c"), folder)
-    done = subprocess.run([apxs, "-c", "mod_faulty.c"], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return 'LoadModule faulty_module "%s/.libs/mod_faulty.so"' % folder
+    """The line that loads the other module."""
+    return env.build_module("faulty", tmp_path_factory.mktemp("faulty"))
 
 
 PATHS = "\n".join("<Location /%s>\nSetHandler faulty-%s\n</Location>" % (word, word)
