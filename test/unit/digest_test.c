@@ -19,6 +19,15 @@ static digest digest_of(const uint8_t *bytes, size_t length, size_t step)
     return out;
 }
 
+static void check_hex(const digest *got, const char *want)
+{
+    char hex[65];
+
+    for (unsigned k = 0; k < 32; k++)
+        snprintf(hex + 2 * k, 3, "%02x", ((const uint8_t *)got->words)[k]);
+    CHECK_EQ_STR(hex, want);
+}
+
 /* Byte i is i; from the implementation of Python's hashlib, and RFC 7693 appendix B for "abc". */
 TEST(known_values)
 {
@@ -40,12 +49,9 @@ TEST(known_values)
         bytes[i] = (uint8_t)i;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         for (size_t step = 1; step < 140; step += step < 70 ? 1 : 13) {
-            char hex[65];
             digest got = digest_of(bytes, rows[i].length, step);
-            for (unsigned k = 0; k < 32; k++)
-                snprintf(hex + 2 * k, 3, "%02x", ((const uint8_t *)got.words)[k]);
             CASE("%zu bytes, %zu at a time", rows[i].length, step);
-            CHECK_EQ_STR(hex, rows[i].hex);
+            check_hex(&got, rows[i].hex);
         }
     }
 }
@@ -76,15 +82,12 @@ TEST(known_values_of_the_tree)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         for (unsigned avx2 = 0; avx2 <= has_avx2(); avx2++)
             for (unsigned shift = 0; shift < 2; shift++) { /* the bytes may stand anywhere */
-                char hex[65];
                 digest got;
                 for (unsigned k = 0; k < rows[i].length; k++)
                     bytes[k + shift] = (uint8_t)(k * 7 + k / 256);
                 of_bytes(bytes + shift, rows[i].length, avx2 != 0, &got);
-                for (unsigned k = 0; k < 32; k++)
-                    snprintf(hex + 2 * k, 3, "%02x", ((const uint8_t *)got.words)[k]);
                 CASE("%zu bytes, avx2 %u, from %u", rows[i].length, avx2, shift);
-                CHECK_EQ_STR(hex, rows[i].hex);
+                check_hex(&got, rows[i].hex);
             }
 }
 

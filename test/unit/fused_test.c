@@ -12,6 +12,7 @@
 
 #include "runtime_fixture.h"
 #include "unit.h"
+#include "unit_random.h"
 
 enum { ROUNDS = 300, SLOTS = 32, STEPS_MAX = 3, CALLEE = 24, SAID = 20, PAGE = 65536 };
 
@@ -63,16 +64,6 @@ typedef struct row {
 #define FUSED2(id, first, second)             {#id, IC_##id, IC_COUNT, 2, {first, second, {0}}},
 #define FUSED3(id, two, first, second, third) {#id, IC_##id, IC_##two, 3, {first, second, third}},
 /* clang-format on */
-
-static uint64_t state = 88172645463325252u;
-
-static uint64_t next_random(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
 
 static uint64_t bits_of_double(double value)
 {

@@ -12,18 +12,9 @@
 #include "unit.h"
 
 #include "interp_vector.h"
+#include "unit_random.h"
 
 enum { ROUNDS = 4000 };
-
-static uint64_t state = 88172645463325252u;
-
-static uint64_t next_random(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
 
 /* Half of the lanes, of some width, are one of these, its neighbour or its negative. */
 static v128 next_vector(void)
