@@ -36,23 +36,35 @@ static const uint8_t schedule[ROUNDS][16] = {
     {10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0},
 };
 
-static uint32_t rotate(uint32_t x, unsigned bits)
-{
-    return x >> bits | x << (32 - bits);
-}
-
-static void mix(uint32_t v[16], unsigned a, unsigned b, unsigned c, unsigned d, uint32_t x,
-                uint32_t y)
-{
-    v[a] += v[b] + x;
-    v[d] = rotate(v[d] ^ v[a], 16);
-    v[c] += v[d];
-    v[b] = rotate(v[b] ^ v[c], 12);
-    v[a] += v[b] + y;
-    v[d] = rotate(v[d] ^ v[a], 8);
-    v[c] += v[d];
-    v[b] = rotate(v[b] ^ v[c], 7);
-}
+/* The mixing function and the rounds (§3.1, §3.2), for a state of words or of vectors of them. */
+#define TURN(word, bits) ((word) >> (bits) | (word) << (32 - (bits)))
+#define MIX(v, a, b, c, d, x, y)                                                                   \
+    do {                                                                                           \
+        v[a] += v[b] + (x);                                                                        \
+        v[d] ^= v[a];                                                                              \
+        v[d] = TURN(v[d], 16);                                                                     \
+        v[c] += v[d];                                                                              \
+        v[b] ^= v[c];                                                                              \
+        v[b] = TURN(v[b], 12);                                                                     \
+        v[a] += v[b] + (y);                                                                        \
+        v[d] ^= v[a];                                                                              \
+        v[d] = TURN(v[d], 8);                                                                      \
+        v[c] += v[d];                                                                              \
+        v[b] ^= v[c];                                                                              \
+        v[b] = TURN(v[b], 7);                                                                      \
+    } while (0)
+#define MIX_ROUNDS(v, m)                                                                           \
+    for (unsigned i = 0; i < ROUNDS; i++) {                                                        \
+        const uint8_t *o = schedule[i];                                                            \
+        MIX(v, 0, 4, 8, 12, m[o[0]], m[o[1]]);                                                     \
+        MIX(v, 1, 5, 9, 13, m[o[2]], m[o[3]]);                                                     \
+        MIX(v, 2, 6, 10, 14, m[o[4]], m[o[5]]);                                                    \
+        MIX(v, 3, 7, 11, 15, m[o[6]], m[o[7]]);                                                    \
+        MIX(v, 0, 5, 10, 15, m[o[8]], m[o[9]]);                                                    \
+        MIX(v, 1, 6, 11, 12, m[o[10]], m[o[11]]);                                                  \
+        MIX(v, 2, 7, 8, 13, m[o[12]], m[o[13]]);                                                   \
+        MIX(v, 3, 4, 9, 14, m[o[14]], m[o[15]]);                                                   \
+    }
 
 static void compress(digest_state *s, bool last)
 {
@@ -72,17 +84,7 @@ static void compress(digest_state *s, bool last)
         v[14] = ~v[14];
         v[15] ^= s->last_node;
     }
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        const uint8_t *o = schedule[i];
-        mix(v, 0, 4, 8, 12, m[o[0]], m[o[1]]);
-        mix(v, 1, 5, 9, 13, m[o[2]], m[o[3]]);
-        mix(v, 2, 6, 10, 14, m[o[4]], m[o[5]]);
-        mix(v, 3, 7, 11, 15, m[o[6]], m[o[7]]);
-        mix(v, 0, 5, 10, 15, m[o[8]], m[o[9]]);
-        mix(v, 1, 6, 11, 12, m[o[10]], m[o[11]]);
-        mix(v, 2, 7, 8, 13, m[o[12]], m[o[13]]);
-        mix(v, 3, 4, 9, 14, m[o[14]], m[o[15]]);
-    }
+    MIX_ROUNDS(v, m);
     for (unsigned i = 0; i < 8; i++)
         s->chain[i] ^= v[i] ^ v[i + 8];
 }
@@ -145,23 +147,6 @@ typedef uint32_t lanes __attribute__((vector_size(LEAVES * sizeof(uint32_t))));
  * or 1, with inner digests of 32 bytes. Word 2 is the number of the leaf. */
 enum { TREE = BYTES | LEAVES << 16 | 2 << 24, LEVEL_0 = BYTES << 24, LEVEL_1 = 1 << 16 | LEVEL_0 };
 
-EVERYWHERE void mix_lanes(lanes v[16], unsigned a, unsigned b, unsigned c, unsigned d,
-                          const lanes *x, const lanes *y)
-{
-    v[a] += v[b] + *x;
-    v[d] ^= v[a];
-    v[d] = v[d] >> 16 | v[d] << 16;
-    v[c] += v[d];
-    v[b] ^= v[c];
-    v[b] = v[b] >> 12 | v[b] << 20;
-    v[a] += v[b] + *y;
-    v[d] ^= v[a];
-    v[d] = v[d] >> 8 | v[d] << 24;
-    v[c] += v[d];
-    v[b] ^= v[c];
-    v[b] = v[b] >> 7 | v[b] << 25;
-}
-
 /* Puts stripes, none of them the last, into the leaves that have taken in *count bytes each. */
 EVERYWHERE void put_stripes(lanes chain[8], uint64_t *count, const uint8_t *bytes, size_t stripes)
 {
@@ -181,17 +166,7 @@ EVERYWHERE void put_stripes(lanes chain[8], uint64_t *count, const uint8_t *byte
         }
         v[12] ^= (uint32_t)*count;
         v[13] ^= (uint32_t)(*count >> 32);
-        for (unsigned i = 0; i < ROUNDS; i++) {
-            const uint8_t *o = schedule[i];
-            mix_lanes(v, 0, 4, 8, 12, &m[o[0]], &m[o[1]]);
-            mix_lanes(v, 1, 5, 9, 13, &m[o[2]], &m[o[3]]);
-            mix_lanes(v, 2, 6, 10, 14, &m[o[4]], &m[o[5]]);
-            mix_lanes(v, 3, 7, 11, 15, &m[o[6]], &m[o[7]]);
-            mix_lanes(v, 0, 5, 10, 15, &m[o[8]], &m[o[9]]);
-            mix_lanes(v, 1, 6, 11, 12, &m[o[10]], &m[o[11]]);
-            mix_lanes(v, 2, 7, 8, 13, &m[o[12]], &m[o[13]]);
-            mix_lanes(v, 3, 4, 9, 14, &m[o[14]], &m[o[15]]);
-        }
+        MIX_ROUNDS(v, m);
         for (unsigned i = 0; i < 8; i++)
             chain[i] ^= v[i] ^ v[i + 8];
     }
