@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "pack_report.h"
+#include "tool_file.h"
 
 enum { LOCK_ATTEMPTS = 16 };
 
@@ -341,20 +342,6 @@ int pack_folder_open_staged(const pack_folder *folder, const char *staged, bool 
                   : openat(folder->staging, staged, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-static bool write_all(int fd, const char *bytes, size_t length)
-{
-    while (length > 0) {
-        ssize_t n = write(fd, bytes, length);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return false;
-        bytes += n;
-        length -= (size_t)n;
-    }
-    return true;
-}
-
 enum tool_exit pack_folder_write(pack_folder *folder, const char *staged, const void *bytes,
                                  size_t length)
 {
@@ -362,7 +349,7 @@ enum tool_exit pack_folder_write(pack_folder *folder, const char *staged, const 
 
     if (fd < 0)
         return failed(folder, own);
-    bool good = write_all(fd, bytes, length) && fsync(fd) == 0;
+    bool good = tool_file_write_all(fd, bytes, length) && fsync(fd) == 0;
     int why = errno;
     close(fd);
     errno = why;
@@ -422,7 +409,7 @@ bool pack_copy(int from, int to, uint64_t *size, char digest[SHA256_HEX_SIZE])
     while ((n = read(from, buffer, room)) != 0) {
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 || (to >= 0 && !write_all(to, buffer, (size_t)n))) {
+        if (n < 0 || (to >= 0 && !tool_file_write_all(to, buffer, (size_t)n))) {
             n = -1;
             break;
         }

@@ -17,11 +17,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine.h"
 #include "host.h"
 #include "tool.h"
+#include "tool_engine.h"
 #include "tool_file.h"
 
 static const char usage[] =
@@ -147,8 +147,7 @@ int tool_compile(int argc, char **argv)
                                             {"dump", no_argument, NULL, DUMP},
                                             {"help", no_argument, NULL, HELP},
                                             {0}};
-    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    work w = {.compile = {.threads = processors > 0 ? (uint32_t)processors : 1, .note = note}};
+    work w = {.compile = {.threads = tool_engine_threads(), .note = note}};
     int option, result = TOOL_OK;
     char how[400];
 

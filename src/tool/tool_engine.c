@@ -39,11 +39,16 @@ static void note(void *baton, bool bad, const char *line)
         fprintf(stderr, "wasmserve: %s\n", line);
 }
 
-wasm_status tool_engine_begin(tool_engine *engine, wasm_limits *limits, uint32_t memories,
-                              wasm_report *report)
+uint32_t tool_engine_threads(void)
 {
     const long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
+    return processors > 0 ? (uint32_t)processors : 1;
+}
+
+wasm_status tool_engine_begin(tool_engine *engine, wasm_limits *limits, uint32_t memories,
+                              wasm_report *report)
+{
     if (engine->tier == WASM_TIER_AUTO && engine->compile.cache != NULL &&
         wasm_compiler_available(&engine->compile, NULL, 0))
         engine->tier = WASM_TIER_COMPILER;
@@ -51,7 +56,7 @@ wasm_status tool_engine_begin(tool_engine *engine, wasm_limits *limits, uint32_t
     engine->compile.perf_map = getenv("WASMSERVE_PERF_MAP") != NULL;
     if (engine->tier != WASM_TIER_COMPILER)
         return WASM_OK;
-    engine->compile.threads = processors > 0 ? (uint32_t)processors : 1;
+    engine->compile.threads = tool_engine_threads();
     if (engine->compile.explicit_checks)
         return WASM_OK;
     limits->guarded = memories;

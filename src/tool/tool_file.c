@@ -59,16 +59,20 @@ uint8_t *tool_file_read(const char *path, size_t *length)
     return bytes;
 }
 
-static bool write_all(int fd, const uint8_t *bytes, size_t length)
+bool tool_file_write_all(int fd, const void *bytes, size_t length)
 {
+    const uint8_t *from = bytes;
+
     while (length > 0) {
-        ssize_t done = write(fd, bytes, length);
+        ssize_t done = write(fd, from, length);
 
         if (done < 0 && errno == EINTR)
             continue;
+        if (done == 0)
+            errno = ENOSPC; /* else nobody has said why */
         if (done <= 0)
             return false;
-        bytes += done;
+        from += done;
         length -= (size_t)done;
     }
     return true;
@@ -86,7 +90,7 @@ bool tool_file_write(const char *path, const uint8_t *bytes, size_t length)
     snprintf(beside, room, "%s.%ld.new", path, (long)getpid());
     fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd >= 0) {
-        done = write_all(fd, bytes, length);
+        done = tool_file_write_all(fd, bytes, length);
         done = close(fd) == 0 && done;
         done = done && rename(beside, path) == 0;
     }

@@ -11,6 +11,9 @@
 /* Reads all of `path` ("-": standard input) into a block that the caller frees with free(); a zero
  * byte stands behind it, not counted. NULL on failure, errno says why. */
 uint8_t *tool_file_read(const char *path, size_t *length);
+/* Writes all of it, where the descriptor stands. False: errno says why. */
+bool tool_file_write_all(int fd, const void *bytes, size_t length);
+
 /* Makes `path` a file of these bytes, all at once: nobody sees a part of it. False: errno says why,
  * and what was there is there still. */
 bool tool_file_write(const char *path, const uint8_t *bytes, size_t length);

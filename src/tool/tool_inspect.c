@@ -15,13 +15,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine.h"
 #include "host.h"
 #include "inspect_version.h"
 #include "sha256.h"
 #include "tool.h"
+#include "tool_engine.h"
 #include "tool_file.h"
 
 static const char usage[] = "usage: wasmserve inspect [--json] FILE.wasm\n"
@@ -389,10 +389,8 @@ static void add_declined(void *baton, uint32_t func, const char *why)
 /* Compiles, after the module was described as it is loaded. */
 static void find_declined(subject *s)
 {
-    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    wasm_compile_options options = {.threads = processors > 0 ? (uint32_t)processors : 1,
-                                    .declined = add_declined,
-                                    .declined_baton = s};
+    wasm_compile_options options = {
+        .threads = tool_engine_threads(), .declined = add_declined, .declined_baton = s};
     wasm_extern_desc e;
     wasm_report report;
 
