@@ -8,9 +8,10 @@
  *   auto         none waits for it. In a child with threads one thread of low priority compiles
  *                module after module while the interpreter answers, each with the help of others
  *                that it starts, as low; instances that are made from then on use the code. Under
- * prefork a thread would be wrong (see plugin_watch.c), and hundreds of children would each do the
- * work: there the parent compiles what the configuration names, once, before the children are
- * forked, and modules that come later are compiled only as far as the code cache has them.
+ *                prefork a thread would be wrong (see plugin_watch.c), and hundreds of children
+ *                would each do the work: there the parent compiles what the configuration names,
+ *                once, before the children are forked, and modules that come later are compiled
+ *                only as far as the code cache has them.
  *
  * With WasmServeCodeCache the parent takes from there what it has, in every MPM, so that children
  * inherit the mapping. What it does not have is compiled by one child, for which the others wait:

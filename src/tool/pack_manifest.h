@@ -3,12 +3,13 @@
  * itself and for whoever builds pages.
  *
  * Format:  One object. "files" is for others: the current name, size and digests of each file by
- * the name that it was packed as. "units" is pack's own memory, from which "files" follows; what a
- * unit, a version and a form are, pack_state.h says. "pages" are the files whose references are
- * kept up to date. README.md shows one. Trust:   Names in it are opened, and removed when their
- * version goes. So nothing is believed that pack would not have written: every name must be the one
- * that follows from the file's own name, its hash and the coding, and no name leads out of the
- * folder. Order:   By name throughout; the same state is the same text, byte for byte.
+ *          the name that it was packed as. "units" is pack's own memory, from which "files"
+ *          follows; what a unit, a version and a form are, pack_state.h says. "pages" are the files
+ *          whose references are kept up to date. README.md shows one.
+ * Trust:   Names in it are opened, and removed when their version goes. So nothing is believed that
+ *          pack would not have written: every name must be the one that follows from the file's own
+ *          name, its hash and the coding, and no name leads out of the folder.
+ * Order:   By name throughout; the same state is the same text, byte for byte.
  * Memory:  See the functions.
  * Threads: no shared state.
  */
