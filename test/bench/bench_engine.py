@@ -101,15 +101,11 @@ class Files:
         measure.run(["cc", "-O2", "-ffp-contract=off", *defines, source, "-lm", "-o", self.native])
 
     def _compile_go(self, stem, size):
-        go = measure.need_go()
-        folder = stem + "_go"
-        os.makedirs(folder, exist_ok=True)
         with open(os.path.join(measure.HERE, "program.go"), encoding="utf-8") as source:
             text = source.read()
-        with open(os.path.join(folder, "main.go"), "w", encoding="utf-8") as out:
+        with open(stem + ".go", "w", encoding="utf-8") as out:
             out.write(text.replace("const size = 1", "const size = %d" % size))
-        measure.run([go, "build", "-o", self.module, "main.go"], cwd=folder,
-                    env=dict(os.environ, GOOS="wasip1", GOARCH="wasm", GO111MODULE="off", GOTOOLCHAIN="local"))
+        measure.compile_go(stem + ".go", self.module)
 
 
 class Contender:

@@ -26,13 +26,8 @@ CHILDREN = 8
 
 
 def go_reactor():
-    """Go with //go:wasmexport is 1.24 or newer."""
-    go = measure.need_go()
-    if int(re.match(r"go1\.(\d+)", measure.run([go, "env", "GOVERSION"])).group(1)) < 24:
-        raise Missing("no Go 1.24 or newer")
     target = os.path.join(measure.OUT, "reactor.wasm")
-    measure.run([go, "build", "-buildmode=c-shared", "-o", target, os.path.join(measure.HERE, "reactor.go")],
-                env=dict(os.environ, GOOS="wasip1", GOARCH="wasm", GO111MODULE="off", GOTOOLCHAIN="local"))
+    measure.compile_go(os.path.join(measure.HERE, "reactor.go"), target, reactor=True)
     return target
 
 

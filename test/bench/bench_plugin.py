@@ -9,8 +9,6 @@ the same one in C is Go's own. Throughput is measured with 16 connections, laten
 request costs when nobody waits in line.
 """
 import os
-import re
-import shutil
 import sys
 
 import measure
@@ -98,30 +96,16 @@ def sandbox():
                            setup=lambda server: server.write("plugins/answer.wasm", read(path)))
 
 
-def compile_go(source, target, minor=21, wasm=True, mode="exe"):
-    """A program of this folder, beside the package that filters use."""
-    go = measure.need_go()
-    if int(re.match(r"go1\.(\d+)", measure.run([go, "env", "GOVERSION"])).group(1)) < minor:
-        raise Missing("no Go 1.%d or newer" % minor)
-    folder = os.path.join(measure.OUT, "go")
-    shutil.copytree(os.path.join(measure.TOP, "conf/guest/go"), folder, dirs_exist_ok=True)
-    os.makedirs(os.path.join(folder, "bench"), exist_ok=True)
-    shutil.copy(os.path.join(measure.HERE, source), os.path.join(folder, "bench", "main.go"))
-    measure.run([go, "build", "-trimpath", "-buildmode=" + mode, "-o", target, "./bench"], cwd=folder,
-                env=dict(os.environ, GOTOOLCHAIN="local", GOFLAGS="", CGO_ENABLED="0",
-                         **(dict(GOOS="wasip1", GOARCH="wasm") if wasm else {})))
-
-
 def go_sandbox():
     path = os.path.join(measure.OUT, "go_answer.wasm")
-    compile_go("answer.go", path)
+    measure.compile_go(os.path.join(measure.HERE, "answer.go"), path)
     return "/answer", dict(config=SANDBOX, load_module=True,
                            setup=lambda server: server.write("plugins/answer.wasm", read(path)))
 
 
 def go_filter():
     path = os.path.join(measure.OUT, "go_filter.wasm")
-    compile_go("filter_answer.go", path, minor=24, mode="c-shared")
+    measure.compile_go(os.path.join(measure.HERE, "filter_answer.go"), path, reactor=True)
 
     def setup(server):
         server.write("plugins/filter.wasm", read(path))
@@ -133,7 +117,7 @@ def go_cgid():
     if not env.Installation.get().has("cgid"):
         raise Missing("this httpd has no mod_cgid")
     path = os.path.join(measure.OUT, "go_answer")
-    compile_go("answer.go", path, wasm=False)
+    measure.compile_go(os.path.join(measure.HERE, "answer.go"), path, wasm=False)
     return "/cgi-bin/answer", dict(config=CGID, modules=["cgid", "alias"],
                                    setup=lambda server: server.write("cgi-bin/answer", read(path), 0o755))
 

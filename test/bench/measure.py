@@ -39,14 +39,29 @@ def need(program, package):
     return path
 
 
-def need_go():
-    """A Go that compiles for WASI: 1.21 or newer."""
+def need_go(minor=21):
+    """A Go that compiles for WASI: 1.21 or newer. Reactors (//go:wasmexport) take 1.24."""
     for go in (shutil.which("go"), "/usr/local/go/bin/go"):
         if go and os.access(go, os.X_OK):
             version = re.match(r"go1\.(\d+)", run([go, "env", "GOVERSION"]))
-            if version and int(version.group(1)) >= 21:
+            if version and int(version.group(1)) >= minor:
                 return go
-    raise Missing("no Go 1.21 or newer")
+    raise Missing("no Go 1.%d or newer" % minor)
+
+
+def compile_go(source, target, wasm=True, reactor=False):
+    """One file of Go: a program or a reactor for WASI, or a program for this machine. It may import the package that
+    filters use (conf/guest/go), which needs modules, as nothing else here does."""
+    go = need_go(24 if reactor else 21)
+    folder = os.path.join(OUT, "go")
+    shutil.copytree(os.path.join(TOP, "conf", "guest", "go"), folder, dirs_exist_ok=True)
+    os.makedirs(os.path.join(folder, "bench"), exist_ok=True)
+    shutil.copy(source, os.path.join(folder, "bench", "main.go"))
+    with open(source, encoding="utf-8") as file:
+        modules = "on" if '"guests/' in file.read() else "off"
+    run([go, "build", "-buildmode=" + ("c-shared" if reactor else "exe"), "-o", os.path.abspath(target), "./bench"],
+        cwd=folder, env=dict(os.environ, GO111MODULE=modules, GOTOOLCHAIN="local", GOFLAGS="", CGO_ENABLED="0",
+                             **(dict(GOOS="wasip1", GOARCH="wasm") if wasm else {})))
 
 
 def run(command, **keywords):
