@@ -63,7 +63,7 @@ typedef struct ir_instr {
     };
     ir_ref previous, next; /* in its block; 0 at the ends */
     uint32_t block;
-    uint32_t uses; /* of its value by operands that live; kept by ir_count_uses() */
+    uint32_t uses; /* of its value by what lives; filled by pass_dead() */
 } ir_instr;
 
 typedef enum ir_flags {
@@ -213,6 +213,7 @@ static inline ir_ref *ir_operand_next(ir_operands *it)
 void ir_analyse(ir_func *f);
 /* Rule 2. Call before ir_analyse(). */
 void ir_split_edges(ir_func *f);
+/* Of all that is in blocks: for a function that pass_dead() does not see. */
 void ir_count_uses(ir_func *f);
 /* Whether the rules above hold; the first that does not, in words, into `why`. For tests and for
  * builds with assertions. */

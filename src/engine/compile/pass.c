@@ -5,7 +5,8 @@
  *          of them is redundant (two or three rounds). Phis; constants and algebra (pass_fold.c);
  *          what does not change in a loop (pass_loop.c); values that were computed, and bounds that
  *          were checked, before in a block that dominates; places of the engine whose contents are
- *          known (pass_memory.c); what nobody uses.
+ *          known (pass_memory.c); what nobody uses (pass_dead.c), which also leaves the instructions
+ *          where the allocator finds them one after the other.
  * Memory:  the function's arena.
  * Threads: those of the function.
  */
@@ -208,64 +209,10 @@ static void pass_values(ir_func *f)
     }
 }
 
-/* ---- what nobody uses ------------------------------------------------------------------------ */
-
-static bool must_stay(const ir_instr *i)
-{
-    unsigned effects = ir_effects(i->op);
-
-    if (i->op == IR_PARAM || i->op == IR_CALLEE || i->op == IR_RESULT)
-        return true;
-    if (i->op == IR_PHI)
-        return false;
-    /* A load that was checked before cannot trap. */
-    if (i->op < IR_FIRST && (effects & IR_READS) && !(effects & IR_WRITES))
-        return (i->flags & IR_GUARDED) != 0;
-    return (effects & (IR_WRITES | IR_TRAPS | IR_ENDS | IR_CALLS | IR_PINNED)) != 0;
-}
-
-static void pass_dead(ir_func *f)
-{
-    bool *lives = ARENA_ARRAY(f->arena, bool, f->instr_count);
-    ir_ref *work = ARENA_ARRAY(f->arena, ir_ref, f->instr_count);
-    uint32_t count = 0;
-    ir_ref next;
-
-    if (!lives || !work) {
-        f->status = WASM_E_QUOTA;
-        return;
-    }
-    for (uint32_t k = 0; k < f->order_count; k++) {
-        for (ir_ref r = f->blocks[f->order[k]].first; r; r = f->instrs[r].next) {
-            if (must_stay(&f->instrs[r])) {
-                lives[r] = true;
-                work[count++] = r;
-            }
-        }
-    }
-    while (count > 0) {
-        ir_instr *i = &f->instrs[work[--count]];
-        ir_ref *operand;
-
-        IR_EACH_OPERAND(f, i, operand)
-        {
-            if (!lives[*operand]) {
-                lives[*operand] = true;
-                work[count++] = *operand;
-            }
-        }
-    }
-    for (uint32_t k = 0; k < f->order_count; k++) {
-        for (ir_ref r = f->blocks[f->order[k]].first; r; r = next) {
-            next = f->instrs[r].next;
-            if (!lives[r])
-                ir_remove(f, r);
-        }
-    }
-}
-
 wasm_status improve(ir_func *f, const build_options *options)
 {
+    uint32_t dead = 0;
+
     (void)options;
     ir_analyse(f);
     if (f->status == WASM_OK)
@@ -284,10 +231,10 @@ wasm_status improve(ir_func *f, const build_options *options)
     if (f->status == WASM_OK)
         pass_memory(f);
     if (f->status == WASM_OK)
-        pass_dead(f);
+        dead = pass_dead(f);
     ir_split_edges(f);
     ir_analyse(f);
     if (f->status == WASM_OK)
-        ir_count_uses(f);
+        pass_pack(f, dead);
     return f->status;
 }

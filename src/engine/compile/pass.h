@@ -15,5 +15,10 @@ void pass_divide(ir_func *f, ir_ref r, uint32_t divisor);
 void pass_loop(ir_func *f);
 /* PEEKs that are known. Values were shared before, so that the same place has the same name. */
 void pass_memory(ir_func *f);
+/* Counts the uses by what lives, and resolves its operands. How many records are dead. */
+uint32_t pass_dead(ir_func *f);
+/* Only what lives remains, numbered in the code's order. f is analysed, and has as many dead as
+ * pass_dead() said. */
+void pass_pack(ir_func *f, uint32_t dead);
 
 #endif

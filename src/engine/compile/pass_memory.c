@@ -105,5 +105,4 @@ void pass_memory(ir_func *f)
             visit(f, &known, r);
         }
     }
-    ir_settle(f);
 }
