@@ -63,18 +63,6 @@ bool alloc_more(const ir_func *f, alloc_request *r, uint32_t count)
     return true;
 }
 
-const uint32_t *alloc_successors(const ir_func *f, uint32_t block, uint32_t *count)
-{
-    const ir_block *b = &f->blocks[block];
-    const ir_instr *last = &f->instrs[b->last];
-    if (last->op == IR_BR_TABLE) {
-        *count = ir_list_count(f, last->extra);
-        return ir_list_items(f, last->extra);
-    }
-    *count = b->succ_count;
-    return b->succ;
-}
-
 /* f->order, with blocks that come before all their predecessors there put behind one. */
 static void put_in_sequence(alloc_state *s)
 {
@@ -106,12 +94,6 @@ static void put_in_sequence(alloc_state *s)
         s->blocks[s->sequence[i]].assigned = false;
 }
 
-static bool has_request(const ir_instr *in)
-{
-    return !(in->flags & IR_FOLDED) && in->op != IR_PHI && in->op != IR_PARAM &&
-           in->op != IR_CALLEE && in->op != IR_RESULT;
-}
-
 /* A use outside of the value's block. */
 typedef struct far_use {
     uint32_t block, next; /* next: 1 + index */
@@ -135,14 +117,47 @@ static void add_far_use(ir_func *f, far_uses *u, ir_ref value, uint32_t block)
     u->head[value] = ++u->count;
 }
 
+/* The request of one instruction, behind those of the ones before it. */
+static void collect_request(alloc_state *s, far_uses *in, ir_ref ref, uint32_t block)
+{
+    enum { USUAL = 32 }; /* operands there is room for before the target has to ask for more */
+    ir_func *f = s->f;
+    uint32_t first = s->operand_count;
+    uint32_t capacity = s->operand_capacity, capacity_next = capacity, capacity_places = capacity;
+    if (!alloc_room(f, &s->requests, &s->request_capacity, s->request_count + 1,
+                    sizeof *s->requests) ||
+        !alloc_room(f, &s->operands, &capacity, first + USUAL, sizeof *s->operands))
+        return;
+    alloc_request *r = &s->requests[s->request_count++];
+    *r = (alloc_request){.in = s->operands + first, .in_capacity = capacity - first, .same = -1};
+    s->target->request(s->target->baton, f, ref, r);
+    uint32_t places =
+        r->in_count + r->temps + r->vector_temps + (uint32_t)__builtin_popcountll(r->temp_fixed);
+    const alloc_operand *made = r->in;
+    if (!alloc_room(f, &s->operands, &capacity, first + places, sizeof *s->operands) ||
+        !alloc_room(f, &s->next_use, &capacity_next, capacity, sizeof *s->next_use) ||
+        !alloc_room(f, &s->out->places, &capacity_places, capacity, sizeof *s->out->places))
+        return;
+    s->operand_capacity = capacity;
+    if (made != s->operands + first && r->in_count)
+        memcpy(s->operands + first, made, r->in_count * sizeof *made);
+    s->operand_count += places;
+    for (uint32_t k = first; k < first + r->in_count; k++)
+        if (f->instrs[s->operands[k].value].block != block)
+            add_far_use(f, in, s->operands[k].value, block);
+}
+
 /* Asks for every instruction's operands; numbers positions. */
 static void collect(alloc_state *s, far_uses *in, far_uses *out)
 {
     ir_func *f = s->f;
     uint32_t position = 1;
+    s->values[0] =
+        (alloc_value){.where = ALLOC_NOWHERE, .hint = ALLOC_NOWHERE, .next = ALLOC_NEVER};
     for (uint32_t i = 0; i < s->sequence_count && !f->status; i++) {
         uint32_t block = s->sequence[i];
         s->blocks[block].first_position = position;
+        s->blocks[block].first_request = s->request_count;
         ir_instr *last = &f->instrs[f->blocks[block].last];
         if (last->op == IR_BR_TABLE && ir_list_count(f, last->extra) == 1) {
             /* A table of one: a jump, in front of which moves may stand. */
@@ -151,13 +166,19 @@ static void collect(alloc_state *s, far_uses *in, far_uses *out)
             last->op = IR_BR;
             last->arg[0] = 0;
         }
-        for (ir_ref ref = f->blocks[block].first; ref; ref = f->instrs[ref].next) {
+        for (ir_ref ref = f->blocks[block].first; ref && !f->status; ref = f->instrs[ref].next) {
             const ir_instr *instr = &f->instrs[ref];
-            s->position[ref] = position++;
+            bool folded = instr->flags & IR_FOLDED;
+            position++;
             s->out->operands[ref] = s->operand_count;
-            s->operand_end[ref] = s->operand_count;
-            if (instr->type != IR_VOID && !(instr->flags & IR_FOLDED) && instr->op != IR_PHI)
-                s->remade[ref] = s->target->remakes(s->target->baton, f, ref);
+            s->values[ref] = (alloc_value){
+                .next = ALLOC_NEVER,
+                .type = instr->type,
+                .remade = instr->type != IR_VOID && !folded && instr->op != IR_PHI &&
+                          s->target->remakes(s->target->baton, f, ref),
+                .where = ALLOC_NOWHERE,
+                .hint = ALLOC_NOWHERE,
+            };
             if (instr->op == IR_PHI) {
                 const ir_ref *item = ir_list_items(f, instr->extra);
                 for (uint32_t p = 0; p < f->blocks[block].pred_count; p++) {
@@ -166,33 +187,11 @@ static void collect(alloc_state *s, far_uses *in, far_uses *out)
                         add_far_use(f, out, item[p], pred);
                 }
             }
-            if (!has_request(instr))
-                continue;
-            alloc_request *r = &s->request;
-            alloc_operand *room = r->in;
-            uint32_t capacity = r->in_capacity;
-            *r = (alloc_request){.in = room, .in_capacity = capacity, .same = -1};
-            s->target->request(s->target->baton, f, ref, r);
-            uint32_t places = r->in_count + r->temps + r->vector_temps +
-                              (uint32_t)__builtin_popcountll(r->temp_fixed);
-            uint32_t capacity_before = s->operand_capacity, capacity_places = capacity_before;
-            uint32_t capacity_next = capacity_before;
-            if (!alloc_room(f, &s->operand, &s->operand_capacity, s->operand_count + places,
-                            sizeof *s->operand) ||
-                !alloc_room(f, &s->next_use, &capacity_next, s->operand_count + places,
-                            sizeof *s->next_use) ||
-                !alloc_room(f, &s->out->places, &capacity_places, s->operand_count + places,
-                            sizeof *s->out->places))
-                return;
-            for (uint32_t k = 0; k < r->in_count; k++) {
-                ir_ref value = r->in[k].value;
-                s->operand[s->operand_count + k] = value;
-                if (f->instrs[value].block != block)
-                    add_far_use(f, in, value, block);
-            }
-            s->operand_end[ref] = s->operand_count + r->in_count;
-            s->operand_count += places;
+            if (alloc_has_request(instr))
+                collect_request(s, in, ref, block);
         }
+        s->blocks[block].last_position = position - 1;
+        s->blocks[block].request_count = s->request_count - s->blocks[block].first_request;
     }
 }
 
@@ -261,14 +260,15 @@ static uint32_t sum(uint32_t a, uint32_t b)
     return a + b > ALLOC_FAREST ? ALLOC_FAREST : a + b;
 }
 
+/* What lives at the same time, of each class. */
 typedef struct pressure {
     uint32_t now[2], most[2];
 } pressure;
 
-static void born(const alloc_state *s, pressure *p, ir_ref value)
+static void born(pressure *p, const alloc_value *v)
 {
-    unsigned kind = alloc_is_vector(alloc_type(s, value));
-    if (s->remade[value])
+    unsigned kind = alloc_is_vector((ir_type)v->type);
+    if (v->remade)
         return;
     if (++p->now[kind] > p->most[kind])
         p->most[kind] = p->now[kind];
@@ -287,16 +287,16 @@ static void enter_phis(alloc_state *s, uint32_t block, const ir_block *below, ui
             continue;
         for (ir_ref ref = below->first; ref && f->instrs[ref].op == IR_PHI;
              ref = f->instrs[ref].next) {
-            ir_ref value = ir_list_items(f, f->instrs[ref].extra)[p];
-            if (s->next[value] == ALLOC_NEVER)
-                born(s, pressed, value);
-            if (s->next[value] > end)
-                s->next[value] = end;
+            alloc_value *v = &s->values[ir_list_items(f, f->instrs[ref].extra)[p]];
+            if (v->next == ALLOC_NEVER)
+                born(pressed, v);
+            if (v->next > end)
+                v->next = end;
         }
     }
 }
 
-/* What lives at the end of the block: into s->next, as a distance. */
+/* What lives at the end of the block: into alloc_value.next, as a position. */
 static void enter_from_below(alloc_state *s, uint32_t block, uint32_t end, pressure *pressed)
 {
     const ir_func *f = s->f;
@@ -305,18 +305,19 @@ static void enter_from_below(alloc_state *s, uint32_t block, uint32_t end, press
     for (uint32_t k = 0; k < count; k++) {
         const alloc_block *below = &s->blocks[succ[k]];
         const ir_block *b = &f->blocks[succ[k]];
-        uint32_t more = 0;
+        uint32_t from = end;
         if (b->loop_depth < f->blocks[block].loop_depth)
-            more += ALLOC_FAR_EXIT;
+            from += ALLOC_FAR_EXIT;
         if (b->is_cold && !f->blocks[block].is_cold)
-            more += ALLOC_FAR_COLD;
-        for (uint32_t i = 0; i < below->live_count; i++) {
-            ir_ref value = below->live[i].value;
-            uint32_t at = sum(end, sum(below->live[i].distance, more));
-            if (s->next[value] == ALLOC_NEVER)
-                born(s, pressed, value);
-            if (s->next[value] > at)
-                s->next[value] = at;
+            from += ALLOC_FAR_COLD;
+        for (const alloc_live *l = below->live; l < below->live + below->live_count; l++) {
+            alloc_value *v = &s->values[l->value];
+            uint32_t at = sum(from, l->distance);
+            if (v->next > at) {
+                if (v->next == ALLOC_NEVER)
+                    born(pressed, v);
+                v->next = at;
+            }
         }
         enter_phis(s, block, b, end, pressed);
     }
@@ -329,46 +330,49 @@ static bool measure_block(alloc_state *s, uint32_t block)
     ir_func *f = s->f;
     bool changed = false;
     alloc_block *a = &s->blocks[block];
-    uint32_t end = s->position[f->blocks[block].last] + 1, call = ALLOC_NEVER;
+    uint32_t position = a->last_position, call = ALLOC_NEVER;
+    const alloc_request *r = s->requests + a->first_request + a->request_count;
     pressure pressed = {{0, 0}, {0, 0}};
-    enter_from_below(s, block, end, &pressed);
-    for (ir_ref ref = f->blocks[block].last; ref; ref = f->instrs[ref].previous) {
+    enter_from_below(s, block, position + 1, &pressed);
+    for (ir_ref ref = f->blocks[block].last; ref; ref = f->instrs[ref].previous, position--) {
         const ir_instr *instr = &f->instrs[ref];
-        uint32_t position = s->position[ref];
         if (instr->type != IR_VOID) {
-            s->first_use[ref] = s->next[ref];
-            if (s->next[ref] != ALLOC_NEVER && !s->remade[ref])
-                pressed.now[alloc_is_vector((ir_type)instr->type)]--;
-            s->next[ref] = ALLOC_NEVER;
+            alloc_value *v = &s->values[ref];
+            v->first_use = v->next;
+            if (v->next != ALLOC_NEVER && !v->remade)
+                pressed.now[alloc_is_vector((ir_type)v->type)]--;
+            v->next = ALLOC_NEVER;
         }
-        uint32_t first = s->out->operands[ref], last = s->operand_end[ref];
+        if (!alloc_has_request(instr))
+            continue;
+        uint32_t first = s->out->operands[ref], last = first + (--r)->in_count;
         for (uint32_t k = first; k < last; k++) {
-            uint32_t next = s->next[s->operand[k]];
-            if (next != ALLOC_NEVER && call != ALLOC_NEVER && next > call && next != position)
+            uint32_t next = s->values[s->operands[k].value].next;
+            if (call != ALLOC_NEVER && next > call && next != ALLOC_NEVER && next != position)
                 next = sum(next, ALLOC_FAR_CALL);
             s->next_use[k] = next;
         }
         if (alloc_is_call(instr->op))
             call = position;
         for (uint32_t k = first; k < last; k++) {
-            if (s->next[s->operand[k]] == ALLOC_NEVER)
-                born(s, &pressed, s->operand[k]);
-            s->next[s->operand[k]] = position;
+            alloc_value *v = &s->values[s->operands[k].value];
+            if (v->next == ALLOC_NEVER)
+                born(&pressed, v);
+            v->next = position;
         }
     }
     a->pressure[0] = pressed.most[0];
     a->pressure[1] = pressed.most[1];
-    for (uint32_t i = 0; i < a->live_count; i++) {
-        ir_ref value = a->live[i].value;
-        uint32_t at = s->next[value];
+    for (alloc_live *l = a->live; l < a->live + a->live_count; l++) {
+        uint32_t at = s->values[l->value].next;
         uint32_t distance = at == ALLOC_NEVER ? ALLOC_FAREST : at - a->first_position;
         if (call != ALLOC_NEVER && at > call)
             distance = sum(distance, ALLOC_FAR_CALL);
         if (distance > ALLOC_FAREST)
             distance = ALLOC_FAREST;
-        changed |= a->live[i].distance != distance;
-        a->live[i].distance = distance;
-        s->next[value] = ALLOC_NEVER;
+        changed |= l->distance != distance;
+        l->distance = distance;
+        s->values[l->value].next = ALLOC_NEVER;
     }
     return changed;
 }
@@ -398,8 +402,6 @@ static uint32_t loop_around(const ir_func *f, uint32_t header)
 static void measure(alloc_state *s)
 {
     ir_func *f = s->f;
-    for (ir_ref ref = 0; ref < f->instr_count; ref++)
-        s->next[ref] = ALLOC_NEVER;
     bool loops = false;
     for (uint32_t i = s->sequence_count; i-- > 0;) {
         (void)measure_block(s, s->sequence[i]);
@@ -425,6 +427,12 @@ static void measure(alloc_state *s)
     }
 }
 
+static void rank(alloc_state *s, uint8_t reg)
+{
+    unsigned kind = reg >= ALLOC_VECTOR;
+    s->ranked[kind][s->ranked_count[kind]++] = reg;
+}
+
 static void rank_registers(alloc_state *s)
 {
     const alloc_target *t = s->target;
@@ -434,11 +442,11 @@ static void rank_registers(alloc_state *s)
     for (const uint8_t *reg = t->order; reg && *reg != 255; reg++)
         if (left & alloc_bit(*reg)) {
             left &= ~alloc_bit(*reg);
-            s->ranked[s->ranked_count++] = *reg;
+            rank(s, *reg);
         }
     for (unsigned reg = 0; reg < ALLOC_REGS; reg++)
         if (left & alloc_bit(reg))
-            s->ranked[s->ranked_count++] = (uint8_t)reg;
+            rank(s, (uint8_t)reg);
 }
 
 wasm_status allocate(ir_func *f, const alloc_target *target, alloc_outcome *out)
@@ -457,27 +465,13 @@ wasm_status allocate(ir_func *f, const alloc_target *target, alloc_outcome *out)
     out->result = take(f, n, sizeof *out->result);
     out->operands = take(f, n, sizeof *out->operands);
     s->blocks = take(f, f->block_count, sizeof *s->blocks);
-    s->position = take(f, n, sizeof *s->position);
-    s->operand_end = take(f, n, sizeof *s->operand_end);
-    s->first_use = take(f, n, sizeof *s->first_use);
-    s->remade = take(f, n, 1);
-    s->where = take(f, n, 1);
-    s->where_from = take(f, n, 1);
-    s->hint = take(f, n, 1);
-    s->moved_at = take(f, n, sizeof *s->moved_at);
-    s->next = take(f, n, sizeof *s->next);
-    s->alive_in = take(f, n, sizeof *s->alive_in);
-    s->home = take(f, n, sizeof *s->home);
-    s->readers = take(f, n + ALLOC_REGS, sizeof *s->readers);
-    s->writer = take(f, n + ALLOC_REGS, sizeof *s->writer);
+    s->values = take(f, n, sizeof *s->values);
     in.head = take(f, n, sizeof *in.head);
     in.last_block = take(f, n, sizeof *in.last_block);
     below.head = take(f, n, sizeof *below.head);
     below.last_block = take(f, n, sizeof *below.last_block);
     if (f->status)
         return f->status;
-    memset(s->where, ALLOC_NOWHERE, n);
-    memset(s->hint, ALLOC_NOWHERE, n);
     rank_registers(s);
     put_in_sequence(s);
     if (!f->status)

@@ -59,14 +59,14 @@ typedef struct alloc_operand {
 typedef struct alloc_request {
     alloc_operand *in; /* room for in_capacity; the target may ask for more with alloc_more() */
     uint32_t in_count, in_capacity;
-    uint8_t out;          /* an alloc_use, without ANY, if it has a value that needs a place */
-    uint8_t out_reg;      /* FIXED */
+    alloc_set clobbers;   /* lost by it; operands may be in them unless late, the result may */
+    alloc_set temp_fixed; /* temporaries that have to be these */
     int32_t same;         /* index of the operand whose register the result takes (two-address
                              forms); -1: none. That operand is not late */
-    alloc_set clobbers;   /* lost by it; operands may be in them unless late, the result may */
     uint8_t temps;        /* integer registers wanted besides */
     uint8_t vector_temps; /* and vector registers */
-    alloc_set temp_fixed; /* temporaries that have to be these */
+    uint8_t out;          /* an alloc_use, without ANY, if it has a value that needs a place */
+    uint8_t out_reg;      /* FIXED */
 } alloc_request;
 
 typedef struct alloc_target {

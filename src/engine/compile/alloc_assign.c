@@ -39,45 +39,55 @@ static void unsatisfiable(alloc_state *s)
 /* Where the moves in front of the instruction find it. */
 static uint8_t source(const alloc_state *s, const step *t, ir_ref value)
 {
-    return s->moved_at[value] == t->position ? s->where_from[value] : s->where[value];
+    const alloc_value *v = &s->values[value];
+    return v->moved_at == t->position ? v->where_from : v->where;
 }
 
 static void put_at(alloc_state *s, const step *t, ir_ref value, uint8_t reg)
 {
-    if (s->moved_at[value] != t->position) {
-        s->moved_at[value] = t->position;
-        s->where_from[value] = s->where[value];
+    alloc_value *v = &s->values[value];
+    if (v->moved_at != t->position) {
+        v->moved_at = t->position;
+        v->where_from = v->where;
     }
-    if (s->where[value] != ALLOC_NOWHERE && s->held[s->where[value]] == value)
-        s->held[s->where[value]] = 0;
-    s->where[value] = reg;
+    if (v->where != ALLOC_NOWHERE && s->held[v->where] == value)
+        alloc_drop(s, v->where);
+    v->where = reg;
     if (reg != ALLOC_NOWHERE) {
-        s->held[reg] = value;
+        alloc_hold(s, reg, value);
         s->out->used |= alloc_bit(reg);
     }
 }
 
+/* `among` is of one class, here and below. */
 static uint8_t pick_free(const alloc_state *s, alloc_set among, uint8_t hint)
 {
-    if (hint != ALLOC_NOWHERE && (among & alloc_bit(hint)) && !s->held[hint])
+    among &= ~s->full;
+    if (!among)
+        return ALLOC_NOWHERE;
+    if (hint != ALLOC_NOWHERE && (among & alloc_bit(hint)))
         return hint;
-    for (unsigned i = 0; i < s->ranked_count; i++)
-        if ((among & alloc_bit(s->ranked[i])) && !s->held[s->ranked[i]])
-            return s->ranked[i];
-    return ALLOC_NOWHERE;
+    const uint8_t *reg = s->ranked[among >> ALLOC_VECTOR != 0];
+    while (!(among & alloc_bit(*reg)))
+        reg++;
+    return *reg;
 }
 
-/* The register among these whose value is needed last. */
+/* The register among these, none of which is free, whose value is needed last. */
 static uint8_t pick_victim(const alloc_state *s, alloc_set among)
 {
     uint8_t best = ALLOC_NOWHERE;
-    for (unsigned i = 0; i < s->ranked_count; i++) {
-        uint8_t reg = s->ranked[i];
+    uint32_t best_next = 0;
+    unsigned kind = among >> ALLOC_VECTOR != 0;
+    for (unsigned i = 0; i < s->ranked_count[kind]; i++) {
+        uint8_t reg = s->ranked[kind][i];
         if (!(among & alloc_bit(reg)))
             continue;
-        if (best == ALLOC_NOWHERE || s->next[s->held[reg]] > s->next[s->held[best]] ||
-            (s->next[s->held[reg]] == s->next[s->held[best]] && s->remade[s->held[reg]]))
+        const alloc_value *v = &s->values[s->held[reg]];
+        if (best == ALLOC_NOWHERE || v->next > best_next || (v->next == best_next && v->remade)) {
             best = reg;
+            best_next = v->next;
+        }
     }
     return best;
 }
@@ -135,14 +145,15 @@ static void serve_fixed(alloc_state *s, step *t, const alloc_request *r)
 static bool stays_in_slot(const alloc_state *s, const step *t, ir_ref value)
 {
     alloc_set among = class_of(s, value) & ~(t->taken | t->fixed);
-    if (s->remade[value] || source(s, t, value) != ALLOC_NOWHERE)
+    if (s->values[value].remade || source(s, t, value) != ALLOC_NOWHERE)
         return false;
-    if (s->next[value] == ALLOC_NEVER || s->next[value] - t->position >= ALLOC_FAR_EXIT)
+    if (s->values[value].next == ALLOC_NEVER ||
+        s->values[value].next - t->position >= ALLOC_FAR_EXIT)
         return true;
     if (pick_free(s, among, ALLOC_NOWHERE) != ALLOC_NOWHERE)
         return false;
     uint8_t victim = pick_victim(s, among);
-    return victim == ALLOC_NOWHERE || s->next[s->held[victim]] <= s->next[value];
+    return victim == ALLOC_NOWHERE || s->values[s->held[victim]].next <= s->values[value].next;
 }
 
 static void serve_registers(alloc_state *s, step *t, const alloc_request *r)
@@ -152,7 +163,7 @@ static void serve_registers(alloc_state *s, step *t, const alloc_request *r)
             const alloc_operand *o = &r->in[k];
             if (o->use != ALLOC_USE_REG && o->use != ALLOC_USE_NEAR)
                 continue;
-            uint8_t reg = s->where[o->value];
+            uint8_t reg = s->values[o->value].where;
             bool suits = reg != ALLOC_NOWHERE && !(o->late && (t->hard & alloc_bit(reg)));
             if (pass == 0 && !suits)
                 continue;
@@ -166,10 +177,10 @@ static void serve_registers(alloc_state *s, step *t, const alloc_request *r)
                 alloc_set among = class_of(s, o->value) & ~(t->taken | t->fixed);
                 uint8_t from = source(s, t, o->value);
                 alloc_set safe = among & ~t->hard;
-                if (o->late || (s->next[o->value] != ALLOC_NEVER &&
+                if (o->late || (s->values[o->value].next != ALLOC_NEVER &&
                                 pick_free(s, safe, ALLOC_NOWHERE) != ALLOC_NOWHERE))
                     among = safe;
-                reg = choose(s, t, among, s->hint[o->value]);
+                reg = choose(s, t, among, s->values[o->value].hint);
                 if (reg == ALLOC_NOWHERE)
                     return;
                 put_at(s, t, o->value, reg);
@@ -188,7 +199,7 @@ static void serve_any(alloc_state *s, step *t, const alloc_request *r)
         const alloc_operand *o = &r->in[k];
         if (o->use != ALLOC_USE_ANY)
             continue;
-        uint8_t reg = s->where[o->value];
+        uint8_t reg = s->values[o->value].where;
         if (reg != ALLOC_NOWHERE && !(o->late && (t->hard & alloc_bit(reg)))) {
             t->taken |= alloc_bit(reg);
             if (o->late)
@@ -205,15 +216,15 @@ static void serve_same(alloc_state *s, step *t, const alloc_request *r)
 {
     ir_ref value = r->in[r->same].value;
     uint8_t reg = (uint8_t)s->out->places[t->base + (uint32_t)r->same].index;
-    bool mine = s->where[value] != reg || s->next[value] == ALLOC_NEVER;
+    bool mine = s->values[value].where != reg || s->values[value].next == ALLOC_NEVER;
     alloc_set bad = t->late | r->temp_fixed;
     if (!mine || (bad & alloc_bit(reg))) {
         alloc_set among = class_of(s, t->ref) & ~(t->taken | t->fixed | r->temp_fixed);
-        uint8_t to = pick_free(s, among, s->hint[t->ref]);
+        uint8_t to = pick_free(s, among, s->values[t->ref].hint);
         if (to == ALLOC_NOWHERE) {
             to = pick_victim(s, among);
             if (!(bad & alloc_bit(reg)) &&
-                (to == ALLOC_NOWHERE || s->next[s->held[to]] < s->next[value])) {
+                (to == ALLOC_NOWHERE || s->values[s->held[to]].next < s->values[value].next)) {
                 put_at(s, t, value, ALLOC_NOWHERE); /* from its home, next time */
                 t->result = reg;
                 return;
@@ -263,8 +274,8 @@ static void give_way(alloc_state *s, step *t, ir_ref value)
 {
     uint8_t from = source(s, t, value), reg = ALLOC_NOWHERE;
     alloc_set among = class_of(s, value) & ~(t->taken | t->fixed | t->hard | t->late);
-    if (from != ALLOC_NOWHERE && s->next[value] < ALLOC_FAR_CALL)
-        reg = pick_free(s, among, s->hint[value]);
+    if (from != ALLOC_NOWHERE && s->values[value].next < ALLOC_FAR_CALL)
+        reg = pick_free(s, among, s->values[value].hint);
     put_at(s, t, value, reg);
     if (reg != ALLOC_NOWHERE) {
         t->taken |= alloc_bit(reg);
@@ -276,57 +287,75 @@ static void serve_the_rest(alloc_state *s, step *t)
 {
     for (alloc_set left = t->hard; left; left &= left - 1) {
         ir_ref value = s->held[__builtin_ctzll(left)];
-        if (value && s->next[value] != ALLOC_NEVER)
+        if (value && s->values[value].next != ALLOC_NEVER)
             give_way(s, t, value);
     }
     for (unsigned i = 0; i < t->displaced_count; i++) {
         ir_ref value = t->displaced[i];
-        if (s->where[value] == ALLOC_NOWHERE && s->next[value] != ALLOC_NEVER)
+        if (s->values[value].where == ALLOC_NOWHERE && s->values[value].next != ALLOC_NEVER)
             give_way(s, t, value);
     }
 }
 
 static void let_die(alloc_state *s, ir_ref value)
 {
-    if (s->where[value] == ALLOC_NOWHERE)
+    alloc_value *v = &s->values[value];
+    if (v->where == ALLOC_NOWHERE)
         return;
-    if (s->held[s->where[value]] == value)
-        s->held[s->where[value]] = 0;
-    s->where[value] = ALLOC_NOWHERE;
+    if (s->held[v->where] == value)
+        alloc_drop(s, v->where);
+    v->where = ALLOC_NOWHERE;
+}
+
+/* What had to be in a register that nobody takes from it stays there. */
+static void keep_in_fixed(alloc_state *s, const step *t, const alloc_request *r)
+{
+    for (uint32_t k = 0; k < r->in_count; k++) {
+        const alloc_operand *o = &r->in[k];
+        alloc_value *v = &s->values[o->value];
+        if (o->use != ALLOC_USE_FIXED || v->where != ALLOC_NOWHERE || v->next == ALLOC_NEVER)
+            continue;
+        alloc_set lost = s->full | t->hard;
+        if (t->result != ALLOC_NOWHERE)
+            lost |= alloc_bit(t->result);
+        if (class_of(s, o->value) & ~lost & alloc_bit(o->reg)) {
+            v->where = o->reg;
+            alloc_hold(s, o->reg, o->value);
+        }
+    }
 }
 
 /* The value now is in that register, where nothing is that is needed. */
 static void define(alloc_state *s, ir_ref ref, uint8_t reg)
 {
+    alloc_value *v = &s->values[ref];
     s->out->result[ref] = (alloc_place){ALLOC_REG, reg};
     s->out->used |= alloc_bit(reg);
-    s->next[ref] = s->first_use[ref];
+    v->next = v->first_use;
     if (s->held[reg])
-        s->where[s->held[reg]] = ALLOC_NOWHERE;
-    s->held[reg] = 0;
-    if (s->next[ref] != ALLOC_NEVER) {
-        s->where[ref] = reg;
-        s->held[reg] = ref;
+        s->values[s->held[reg]].where = ALLOC_NOWHERE;
+    if (v->next == ALLOC_NEVER) {
+        alloc_drop(s, reg);
+        return;
     }
+    v->where = reg;
+    alloc_hold(s, reg, ref);
 }
 
-static void assign_instruction(alloc_state *s, ir_ref ref)
+static void assign_instruction(alloc_state *s, ir_ref ref, uint32_t position, alloc_request *r)
 {
-    ir_func *f = s->f;
-    const ir_instr *instr = &f->instrs[ref];
-    alloc_request *r = &s->request;
+    alloc_value *made = &s->values[ref];
     step t; /* most of displaced[] is never looked at */
     t.ref = ref;
-    t.position = s->position[ref];
+    t.position = position;
     t.base = s->out->operands[ref];
-    t.fixed = t.hard = t.taken = t.late = 0;
+    t.fixed = t.taken = t.late = 0;
     t.displaced_count = 0;
     t.result = ALLOC_NOWHERE;
-    *r = (alloc_request){.in = r->in, .in_capacity = r->in_capacity, .same = -1};
-    s->target->request(s->target->baton, f, ref, r);
-    bool has_value = instr->type != IR_VOID && !s->remade[ref];
-    if (s->remade[ref])
-        s->next[ref] = s->first_use[ref];
+    r->in = s->operands + t.base;
+    bool has_value = made->type != IR_VOID && !made->remade;
+    if (made->remade)
+        made->next = made->first_use;
     t.hard = r->clobbers | r->temp_fixed;
     if (has_value && r->out == ALLOC_USE_FIXED) {
         t.hard |= alloc_bit(r->out_reg);
@@ -336,10 +365,10 @@ static void assign_instruction(alloc_state *s, ir_ref ref)
         }
     }
     for (uint32_t k = 0; k < r->in_count; k++)
-        s->next[r->in[k].value] = s->next_use[t.base + k];
+        s->values[r->in[k].value].next = s->next_use[t.base + k];
     serve_fixed(s, &t, r);
     serve_registers(s, &t, r);
-    if (f->status)
+    if (s->f->status)
         return;
     if (has_value && r->same >= 0)
         serve_same(s, &t, r);
@@ -348,26 +377,17 @@ static void assign_instruction(alloc_state *s, ir_ref ref)
     serve_the_rest(s, &t);
     alloc_flush(s, ref, ALLOC_FETCHES);
     for (uint32_t k = 0; k < r->in_count; k++)
-        if (s->next[r->in[k].value] == ALLOC_NEVER)
+        if (s->values[r->in[k].value].next == ALLOC_NEVER)
             let_die(s, r->in[k].value);
-    for (uint32_t k = 0; k < r->in_count; k++) {
-        ir_ref value = r->in[k].value;
-        uint8_t reg = r->in[k].reg;
-        if (r->in[k].use == ALLOC_USE_FIXED && s->where[value] == ALLOC_NOWHERE &&
-            s->next[value] != ALLOC_NEVER && !s->held[reg] && reg != t.result &&
-            !((t.hard | (t.late & ~alloc_bit(reg))) & alloc_bit(reg)) &&
-            (class_of(s, value) & alloc_bit(reg))) {
-            s->where[value] = reg;
-            s->held[reg] = value;
-        }
-    }
-    if (!has_value || f->status)
+    if (t.fixed)
+        keep_in_fixed(s, &t, r);
+    if (!has_value || s->f->status)
         return;
     uint8_t reg = t.result;
     if (r->out == ALLOC_USE_FIXED)
         reg = r->out_reg;
     else if (reg == ALLOC_NOWHERE)
-        reg = choose(s, &t, class_of(s, ref) & ~t.late, s->hint[ref]);
+        reg = choose(s, &t, class_of(s, ref) & ~t.late, made->hint);
     if (reg != ALLOC_NOWHERE)
         define(s, ref, reg);
 }
@@ -383,10 +403,10 @@ static void arrive(alloc_state *s, ir_ref ref)
         return;
     }
     s->out->result[ref] = at;
-    s->next[ref] = s->first_use[ref];
+    s->values[ref].next = s->values[ref].first_use;
     if (instr->op != IR_RESULT)
-        s->home[ref] = at;
-    else if (s->next[ref] != ALLOC_NEVER)
+        s->values[ref].home = 1 + at.index;
+    else if (s->values[ref].next != ALLOC_NEVER)
         (void)alloc_home(s, ref);
 }
 
@@ -394,33 +414,41 @@ static void arrive(alloc_state *s, ir_ref ref)
 
 static void forget(alloc_state *s)
 {
-    for (unsigned reg = 0; reg < ALLOC_REGS; reg++) {
-        if (s->held[reg])
-            s->where[s->held[reg]] = ALLOC_NOWHERE;
+    for (alloc_set left = s->full; left; left &= left - 1) {
+        unsigned reg = (unsigned)__builtin_ctzll(left);
+        s->values[s->held[reg]].where = ALLOC_NOWHERE;
         s->held[reg] = 0;
     }
+    s->full = 0;
 }
 
 static bool alive(const alloc_state *s, ir_ref value, uint32_t block)
 {
-    return s->alive_in[value] == block + 1;
+    return s->values[value].alive_in == block + 1;
 }
 
-static alloc_held *keep(alloc_state *s, uint8_t *count)
+/* What registers hold at a border of the block, for the edges. */
+static alloc_held *keep(alloc_state *s, uint32_t block, uint8_t *count)
 {
-    unsigned n = 0;
-    for (unsigned reg = 0; reg < ALLOC_REGS; reg++)
-        n += s->held[reg] != 0;
-    alloc_held *list = ARENA_ARRAY(s->f->arena, alloc_held, n);
-    if (!list) {
-        s->f->status = WASM_E_QUOTA;
-        return NULL;
+    enum { SLAB = 512 };
+    uint32_t n = (uint32_t)__builtin_popcountll(s->full);
+    if (s->held_left < n) {
+        s->held_room = ARENA_ARRAY(s->f->arena, alloc_held, SLAB);
+        s->held_left = s->held_room ? SLAB : 0;
+        if (!s->held_room) {
+            s->f->status = WASM_E_QUOTA;
+            return NULL;
+        }
     }
+    alloc_held *list = s->held_room, *item = list;
+    for (alloc_set left = s->full; left; left &= left - 1) {
+        uint8_t reg = (uint8_t)__builtin_ctzll(left);
+        const ir_instr *i = &s->f->instrs[s->held[reg]];
+        *item++ = (alloc_held){s->held[reg], reg, i->op == IR_PHI && i->block == block};
+    }
+    s->held_room += n;
+    s->held_left -= n;
     *count = (uint8_t)n;
-    n = 0;
-    for (unsigned reg = 0; reg < ALLOC_REGS; reg++)
-        if (s->held[reg])
-            list[n++] = (alloc_held){s->held[reg], (uint8_t)reg};
     return list;
 }
 
@@ -434,15 +462,15 @@ static void make_room_for_loop(alloc_state *s, uint32_t block)
         uint32_t over = a->pressure[kind] > room ? a->pressure[kind] - room : 0;
         for (;;) {
             uint8_t reg = ALLOC_NOWHERE;
-            for (unsigned i = 0; i < s->ranked_count; i++) {
-                uint8_t one = s->ranked[i];
-                if ((s->allowed[kind] & alloc_bit(one)) && s->held[one] &&
-                    (reg == ALLOC_NOWHERE || s->next[s->held[one]] > s->next[s->held[reg]]))
+            for (unsigned i = 0; i < s->ranked_count[kind]; i++) {
+                uint8_t one = s->ranked[kind][i];
+                if (s->held[one] && (reg == ALLOC_NOWHERE ||
+                                     s->values[s->held[one]].next > s->values[s->held[reg]].next))
                     reg = one;
             }
             if (reg == ALLOC_NOWHERE)
                 break;
-            uint32_t distance = s->next[s->held[reg]] - a->first_position;
+            uint32_t distance = s->values[s->held[reg]].next - a->first_position;
             if (distance < ALLOC_FAR_CALL && !(over && distance >= ALLOC_FAR_EXIT))
                 break;
             if (over)
@@ -457,24 +485,19 @@ static void ask_for_loop(alloc_state *s, uint32_t block)
 {
     const alloc_block *a = &s->blocks[block];
     uint32_t spare[2];
-    for (unsigned kind = 0; kind < 2; kind++) {
-        uint32_t room = (uint32_t)__builtin_popcountll(s->allowed[kind]);
-        spare[kind] = room;
-        for (unsigned reg = 0; reg < ALLOC_REGS; reg++)
-            if ((s->allowed[kind] & alloc_bit(reg)) && s->held[reg])
-                spare[kind]--;
-    }
+    for (unsigned kind = 0; kind < 2; kind++)
+        spare[kind] = (uint32_t)__builtin_popcountll(s->allowed[kind] & ~s->full);
     for (uint32_t i = 0; i < a->live_count; i++) {
         ir_ref value = a->live[i].value;
         unsigned kind = alloc_is_vector(alloc_type(s, value));
-        if (s->where[value] != ALLOC_NOWHERE || a->live[i].distance >= ALLOC_FAR_EXIT ||
+        if (s->values[value].where != ALLOC_NOWHERE || a->live[i].distance >= ALLOC_FAR_EXIT ||
             !spare[kind])
             continue;
-        uint8_t reg = pick_free(s, s->allowed[kind], s->hint[value]);
+        uint8_t reg = pick_free(s, s->allowed[kind], s->values[value].hint);
         if (reg == ALLOC_NOWHERE)
             continue;
-        s->where[value] = reg;
-        s->held[reg] = value;
+        s->values[value].where = reg;
+        alloc_hold(s, reg, value);
         s->out->used |= alloc_bit(reg);
         spare[kind]--;
     }
@@ -486,15 +509,15 @@ static void place_phis(alloc_state *s, uint32_t block, uint32_t pred, const allo
     const ir_block *b = &f->blocks[block];
     for (ir_ref phi = b->first; phi && f->instrs[phi].op == IR_PHI; phi = f->instrs[phi].next) {
         const ir_ref *item = ir_list_items(f, f->instrs[phi].extra);
-        uint8_t wish = s->hint[phi];
+        uint8_t wish = s->values[phi].hint;
         for (unsigned i = 0; i < from->end_count; i++)
             if (from->end[i].value == item[pred] && (wish == ALLOC_NOWHERE || s->held[wish]))
                 wish = from->end[i].reg;
-        s->next[phi] = s->first_use[phi];
+        s->values[phi].next = s->values[phi].first_use;
         uint8_t reg = pick_free(s, class_of(s, phi), wish);
         if (reg == ALLOC_NOWHERE) {
             uint8_t other = pick_victim(s, class_of(s, phi));
-            if (other != ALLOC_NOWHERE && s->next[s->held[other]] > s->next[phi]) {
+            if (other != ALLOC_NOWHERE && s->values[s->held[other]].next > s->values[phi].next) {
                 ir_ref loser = s->held[other];
                 let_die(s, loser);
                 if (f->instrs[loser].op == IR_PHI && f->instrs[loser].block == block)
@@ -502,7 +525,7 @@ static void place_phis(alloc_state *s, uint32_t block, uint32_t pred, const allo
                 reg = other;
             }
         }
-        if (s->first_use[phi] == ALLOC_NEVER) {
+        if (s->values[phi].first_use == ALLOC_NEVER) {
             s->out->result[phi] = (alloc_place){ALLOC_NONE, 0};
             continue;
         }
@@ -512,8 +535,8 @@ static void place_phis(alloc_state *s, uint32_t block, uint32_t pred, const allo
         }
         define(s, phi, reg);
         for (uint32_t p = 0; p < b->pred_count; p++)
-            if (s->hint[item[p]] == ALLOC_NOWHERE)
-                s->hint[item[p]] = reg;
+            if (s->values[item[p]].hint == ALLOC_NOWHERE)
+                s->values[item[p]].hint = reg;
     }
 }
 
@@ -546,8 +569,9 @@ static void begin_block(alloc_state *s, uint32_t block)
     alloc_block *a = &s->blocks[block];
     forget(s);
     for (uint32_t i = 0; i < a->live_count; i++) {
-        s->alive_in[a->live[i].value] = block + 1;
-        s->next[a->live[i].value] = a->first_position + a->live[i].distance;
+        alloc_value *v = &s->values[a->live[i].value];
+        v->alive_in = block + 1;
+        v->next = a->first_position + a->live[i].distance;
     }
     uint32_t best = UINT32_MAX;
     for (uint32_t p = 0; p < b->pred_count; p++) {
@@ -562,8 +586,8 @@ static void begin_block(alloc_state *s, uint32_t block)
     const alloc_block *from = &s->blocks[b->preds[best]];
     for (unsigned i = 0; i < from->end_count; i++)
         if (alive(s, from->end[i].value, block)) {
-            s->held[from->end[i].reg] = from->end[i].value;
-            s->where[from->end[i].value] = from->end[i].reg;
+            alloc_hold(s, from->end[i].reg, from->end[i].value);
+            s->values[from->end[i].value].where = from->end[i].reg;
         }
     if (b->pred_count == 1) {
         rename_phis(s, block, from);
@@ -574,7 +598,7 @@ static void begin_block(alloc_state *s, uint32_t block)
     place_phis(s, block, best, from);
     if (b->is_loop_header)
         ask_for_loop(s, block);
-    a->begin = keep(s, &a->begin_count);
+    a->begin = keep(s, block, &a->begin_count);
     a->begun = true;
     for (uint32_t p = 0; p < b->pred_count && !f->status; p++)
         if (s->blocks[b->preds[p]].assigned)
@@ -584,7 +608,7 @@ static void begin_block(alloc_state *s, uint32_t block)
 static void end_block(alloc_state *s, uint32_t block)
 {
     alloc_block *a = &s->blocks[block];
-    a->end = keep(s, &a->end_count);
+    a->end = keep(s, UINT32_MAX, &a->end_count);
     a->assigned = true;
     uint32_t count;
     const uint32_t *succ = alloc_successors(s->f, block, &count);
@@ -597,15 +621,16 @@ void alloc_assign(alloc_state *s)
     ir_func *f = s->f;
     for (uint32_t i = 0; i < s->sequence_count && !f->status; i++) {
         uint32_t block = s->sequence[i];
+        uint32_t position = s->blocks[block].first_position;
+        alloc_request *r = s->requests + s->blocks[block].first_request;
         begin_block(s, block);
-        for (ir_ref ref = f->blocks[block].first; ref && !f->status; ref = f->instrs[ref].next) {
+        for (ir_ref ref = f->blocks[block].first; ref && !f->status;
+             ref = f->instrs[ref].next, position++) {
             const ir_instr *instr = &f->instrs[ref];
-            if ((instr->flags & IR_FOLDED) || instr->op == IR_PHI)
-                continue;
-            if (instr->op == IR_PARAM || instr->op == IR_CALLEE || instr->op == IR_RESULT)
+            if (alloc_has_request(instr))
+                assign_instruction(s, ref, position, r++);
+            else if (!(instr->flags & IR_FOLDED) && instr->op != IR_PHI)
                 arrive(s, ref);
-            else
-                assign_instruction(s, ref);
         }
         if (!f->status)
             end_block(s, block);

@@ -28,20 +28,39 @@ typedef struct alloc_live {
 typedef struct alloc_held {
     ir_ref value;
     uint8_t reg;
+    bool is_phi; /* of the block at whose beginning it is held */
 } alloc_held;
 
 typedef struct alloc_block {
     alloc_live *live; /* values that live at its beginning, by number; without its phis */
     uint32_t live_count;
-    uint32_t first_position;
-    uint32_t pressure[2]; /* most values that live at once: integers, vectors. Of a loop's header:
-                             in the whole loop */
-    alloc_held *begin, *end; /* registers at its borders */
+    uint32_t first_position, last_position; /* each instruction of the block has one */
+    uint32_t first_request, request_count;  /* of those that ask for something */
+    uint32_t pressure[2];    /* most values that live at once: integers, vectors. Of a loop's
+                                header: in the whole loop */
+    alloc_held *begin, *end; /* registers at its borders, by number of the register */
     uint8_t begin_count, end_count;
     bool moved;    /* what lives at its beginning has other distances than at first */
     bool assigned; /* `begin` and `end` are known; during the assignment */
     bool begun;
 } alloc_block;
+
+/* What is known of one value. What is asked at the same time is in the same half of a cache line. */
+typedef struct alloc_value {
+    uint32_t next;        /* position of its next use, or ALLOC_NEVER */
+    uint32_t first_use;   /* the same, seen from where it is made */
+    uint8_t type : 7;     /* ir_type */
+    uint8_t remade : 1;   /* wherever it is wanted: it has no home */
+    uint8_t hint;         /* register that its user would like, or ALLOC_NOWHERE */
+    uint8_t where;        /* register that holds it, or ALLOC_NOWHERE */
+    uint8_t where_from;   /* the same before the present instruction's moves, if … */
+    uint32_t moved_at;    /* … this is the present instruction's position */
+    uint32_t alive_in;    /* 1 + the block for whose beginning `next` was set last */
+    uint32_t home;        /* 1 + the index of its slot; 0: has none yet */
+    uint32_t home_writer; /* while moves are put in order: see alloc_flush() */
+    uint32_t home_readers;
+} alloc_value;
+_Static_assert(sizeof(alloc_value) == 32, "two in a cache line");
 
 /* A move that is one of several at the same time. Locations: registers by number, then the homes
  * of values: ALLOC_REGS + value. */
@@ -68,37 +87,29 @@ typedef struct alloc_state {
     uint32_t *sequence; /* blocks in the order of assignment: f->order, but a block comes after one
                            of its predecessors */
     uint32_t sequence_count;
-    uint32_t *position; /* by ir_ref, in that order */
+    alloc_value *values; /* by ir_ref */
 
-    /* By operand, like out->places: */
-    ir_ref *operand;
+    /* What the instructions asked for, in that order (`in` is not kept: it is where the operands
+     * are), and by operand, like out->places: */
+    alloc_request *requests;
+    uint32_t request_count, request_capacity;
+    alloc_operand *operands;
     uint32_t *next_use; /* position of the next after this instruction, or ALLOC_NEVER */
     uint32_t operand_count, operand_capacity;
-    uint32_t *operand_end; /* by ir_ref */
-    uint32_t *first_use;   /* by ir_ref, of a value in the block that makes it: its first use */
-
-    /* By ir_ref: */
-    uint8_t *remade;
-    uint8_t *where;      /* register that holds the value, or ALLOC_NOWHERE */
-    uint8_t *where_from; /* the same before the present instruction's moves, if … */
-    uint32_t *moved_at;  /* … this is the present instruction */
-    uint8_t *hint;       /* register that its user would like, or ALLOC_NOWHERE */
-    uint32_t *next;      /* position of its next use */
-    uint32_t *alive_in;  /* 1 + the block for whose beginning `next` was set last */
-    alloc_place *home;   /* slot; kind NONE: has none yet */
-    uint32_t *readers;   /* by location: of the pending moves that read it */
-    uint32_t *writer;    /* by location: 1 + the pending move into it */
 
     /* Registers: */
     ir_ref held[ALLOC_REGS];
+    alloc_set full; /* those that hold something */
     alloc_set allowed[2];
-    uint8_t rank[ALLOC_REGS], ranked[ALLOC_REGS], ranked_count; /* order of preference */
+    uint8_t ranked[2][ALLOC_REGS], ranked_count[2]; /* by class, in order of preference */
+    alloc_held *held_room;                          /* for what is held at borders of blocks */
+    uint32_t held_left;
 
     alloc_pending *pending;
     uint32_t pending_count, pending_capacity;
+    uint32_t readers[ALLOC_REGS], writer[ALLOC_REGS]; /* as home_readers and home_writer */
     alloc_move_list moves[ALLOC_PHASES];
     uint32_t cycle_slot; /* 1 + offset of 16 bytes for cycles of slots */
-    alloc_request request;
 } alloc_state;
 
 static inline bool alloc_is_vector(ir_type type)
@@ -112,14 +123,30 @@ static inline alloc_set alloc_bit(unsigned reg)
 }
 static inline ir_type alloc_type(const alloc_state *s, ir_ref value)
 {
-    return (ir_type)s->f->instrs[value].type;
+    return (ir_type)s->values[value].type;
 }
 static inline bool alloc_is_call(unsigned op)
 {
     return op == IR_CALL || op == IR_CALL_CODE || op == IR_CALL_HELPER;
 }
 /* Targets of the block's terminator: an array of *count. */
-const uint32_t *alloc_successors(const ir_func *f, uint32_t block, uint32_t *count);
+static inline const uint32_t *alloc_successors(const ir_func *f, uint32_t block, uint32_t *count)
+{
+    const ir_block *b = &f->blocks[block];
+    *count = b->succ_count;
+    if (*count)
+        return b->succ;
+    const ir_instr *last = &f->instrs[b->last];
+    if (last->op != IR_BR_TABLE)
+        return b->succ;
+    *count = ir_list_count(f, last->extra);
+    return ir_list_items(f, last->extra);
+}
+static inline bool alloc_has_request(const ir_instr *in)
+{
+    return !(in->flags & IR_FOLDED) && in->op != IR_PHI && in->op != IR_PARAM &&
+           in->op != IR_CALLEE && in->op != IR_RESULT;
+}
 /* This instruction, or the next that has code in front of which a move may stand. */
 static inline ir_ref alloc_real(const ir_func *f, ir_ref ref)
 {
@@ -128,6 +155,17 @@ static inline ir_ref alloc_real(const ir_func *f, ir_ref ref)
            (f->instrs[ref].flags & IR_FOLDED))
         ref = f->instrs[ref].next;
     return ref;
+}
+/* A register's value, and which are full, are one matter. */
+static inline void alloc_hold(alloc_state *s, uint8_t reg, ir_ref value)
+{
+    s->held[reg] = value;
+    s->full |= alloc_bit(reg);
+}
+static inline void alloc_drop(alloc_state *s, uint8_t reg)
+{
+    s->held[reg] = 0;
+    s->full &= ~alloc_bit(reg);
 }
 /* Makes room in an array of the arena; false: f->status is set. */
 bool alloc_room(ir_func *f, void *items, uint32_t *capacity, uint32_t wanted, size_t size);

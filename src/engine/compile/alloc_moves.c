@@ -20,11 +20,12 @@ static alloc_place slot_new(alloc_state *s, uint32_t bytes)
 
 alloc_place alloc_home(alloc_state *s, ir_ref value)
 {
-    if (s->remade[value])
+    alloc_value *v = &s->values[value];
+    if (v->remade)
         return (alloc_place){ALLOC_REMAKE, value};
-    if (s->home[value].kind == ALLOC_NONE)
-        s->home[value] = slot_new(s, alloc_type(s, value) == IR_V128 ? 16 : 8);
-    return s->home[value];
+    if (!v->home)
+        v->home = 1 + slot_new(s, v->type == IR_V128 ? 16 : 8).index;
+    return (alloc_place){ALLOC_SLOT, v->home - 1};
 }
 
 void alloc_pend(alloc_state *s, uint32_t to, ir_ref value, uint8_t from)
@@ -64,6 +65,18 @@ static uint32_t source_of(const alloc_pending *m)
     return m->from != ALLOC_NOWHERE ? m->from : ALLOC_REGS + m->value;
 }
 
+/* 1 + the pending move into the location, and how many read it. */
+static uint32_t *writer(alloc_state *s, uint32_t location)
+{
+    return location < ALLOC_REGS ? &s->writer[location]
+                                 : &s->values[location - ALLOC_REGS].home_writer;
+}
+static uint32_t *readers(alloc_state *s, uint32_t location)
+{
+    return location < ALLOC_REGS ? &s->readers[location]
+                                 : &s->values[location - ALLOC_REGS].home_readers;
+}
+
 /* Opens the cycle that pending move `first` is part of, and writes it. */
 static void put_cycle(alloc_state *s, uint32_t first, ir_ref before, unsigned phase)
 {
@@ -73,7 +86,7 @@ static void put_cycle(alloc_state *s, uint32_t first, ir_ref before, unsigned ph
         slots |= s->pending[at].to >= ALLOC_REGS;
         if (source_of(&s->pending[at]) == opened)
             break;
-        at = s->writer[source_of(&s->pending[at])] - 1;
+        at = *writer(s, source_of(&s->pending[at])) - 1;
     }
     uint8_t type = s->pending[at].type;
     alloc_place keep = {ALLOC_REG, alloc_is_vector((ir_type)type) ? s->target->vector_scratch
@@ -87,48 +100,55 @@ static void put_cycle(alloc_state *s, uint32_t first, ir_ref before, unsigned ph
     for (at = first;;) {
         const alloc_pending *m = &s->pending[at];
         uint32_t source = source_of(m);
-        s->writer[m->to] = 0;
+        *writer(s, m->to) = 0;
         put(s, phase, before, m->type, source == opened ? keep : place_of(s, source),
             place_of(s, m->to));
         if (source == opened)
             return;
-        at = s->writer[source] - 1;
+        at = *writer(s, source) - 1;
     }
 }
 
 void alloc_flush(alloc_state *s, ir_ref before, unsigned phase)
 {
     uint32_t count = 0;
+    if (s->pending_count <= 1) { /* nothing to put in order */
+        const alloc_pending *m = s->pending;
+        if (s->pending_count && source_of(m) != m->to)
+            put(s, phase, before, m->type, place_of(s, source_of(m)), place_of(s, m->to));
+        s->pending_count = 0;
+        return;
+    }
     for (uint32_t i = 0; i < s->pending_count; i++) {
         alloc_pending m = s->pending[i];
-        if (source_of(&m) == m.to || s->writer[m.to])
+        if (source_of(&m) == m.to || *writer(s, m.to))
             continue; /* twice the same */
         s->pending[count++] = m;
-        s->writer[m.to] = count;
-        if (m.from != ALLOC_NOWHERE || !s->remade[m.value])
-            s->readers[source_of(&m)]++;
+        *writer(s, m.to) = count;
+        if (m.from != ALLOC_NOWHERE || !s->values[m.value].remade)
+            ++*readers(s, source_of(&m));
     }
     s->pending_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         /* Whatever nobody reads any more can be written, and what it read as well then. */
         uint32_t at = i;
-        while (s->writer[s->pending[at].to] == at + 1 && !s->readers[s->pending[at].to]) {
+        while (*writer(s, s->pending[at].to) == at + 1 && !*readers(s, s->pending[at].to)) {
             const alloc_pending *m = &s->pending[at];
             uint32_t source = source_of(m);
             put(s, phase, before, m->type, place_of(s, source), place_of(s, m->to));
-            s->writer[m->to] = 0;
-            if (m->from == ALLOC_NOWHERE && s->remade[m->value])
+            *writer(s, m->to) = 0;
+            if (m->from == ALLOC_NOWHERE && s->values[m->value].remade)
                 break;
-            if (--s->readers[source] || !s->writer[source])
+            if (--*readers(s, source) || !*writer(s, source))
                 break;
-            at = s->writer[source] - 1;
+            at = *writer(s, source) - 1;
         }
     }
     for (uint32_t i = 0; i < count; i++)
-        if (s->writer[s->pending[i].to] == i + 1)
+        if (*writer(s, s->pending[i].to) == i + 1)
             put_cycle(s, i, before, phase);
     for (uint32_t i = 0; i < count; i++)
-        s->readers[source_of(&s->pending[i])] = 0;
+        *readers(s, source_of(&s->pending[i])) = 0;
 }
 
 static uint8_t held_at_end(const alloc_block *b, ir_ref value)
@@ -147,10 +167,15 @@ void alloc_edge(alloc_state *s, uint32_t block, uint32_t successor)
     uint32_t pred = 0;
     while (b->preds[pred] != block)
         pred++;
+    const alloc_held *there = from->end, *end = from->end + from->end_count;
     for (unsigned i = 0; i < to->begin_count; i++) {
         ir_ref value = to->begin[i].value;
-        if (f->instrs[value].op == IR_PHI && f->instrs[value].block == successor)
+        if (to->begin[i].is_phi)
             value = ir_list_items(f, f->instrs[value].extra)[pred];
+        while (there < end && there->reg < to->begin[i].reg)
+            there++;
+        if (there < end && there->reg == to->begin[i].reg && there->value == value)
+            continue; /* it is where it is wanted */
         alloc_pend(s, to->begin[i].reg, value, held_at_end(from, value));
     }
     for (ir_ref phi = b->first; phi && f->instrs[phi].op == IR_PHI; phi = f->instrs[phi].next)
@@ -177,12 +202,13 @@ void alloc_finish(alloc_state *s)
     }
     for (uint32_t i = 0; i < f->order_count; i++)
         for (ir_ref ref = f->blocks[f->order[i]].first; ref; ref = f->instrs[ref].next) {
-            alloc_place at = s->out->result[ref];
-            if (s->home[ref].kind != ALLOC_SLOT || at.kind == ALLOC_NONE ||
-                same_place(at, s->home[ref]))
+            if (!s->values[ref].home)
+                continue;
+            alloc_place at = s->out->result[ref], home = {ALLOC_SLOT, s->values[ref].home - 1};
+            if (at.kind == ALLOC_NONE || same_place(at, home))
                 continue;
             ir_ref before = alloc_real(f, f->instrs[ref].next);
-            put(s, ALLOC_SAVES, before, f->instrs[ref].type, at, s->home[ref]);
+            put(s, ALLOC_SAVES, before, f->instrs[ref].type, at, home);
         }
     for (unsigned phase = 0; phase < ALLOC_PHASES; phase++) {
         total += s->moves[phase].count;
