@@ -17,6 +17,7 @@
 #include "cache.h"
 #include "compile.h"
 #include "decode.h"
+#include "interp_impl.h"
 #include "runtime_fixture.h"
 #include "unit.h"
 
@@ -280,6 +281,23 @@ static void forge(const char *text, const char *victim)
     "01(01 60 01 7f 01 7f) 03(01 00) 05(01 00 01) 07(01 ('f') 00 00)"                              \
     "0a(01 (00 41 00 28 02 00 1a 42 00 0b))" /* an i64 for the result */
 
+/* What translating counts from 0 on: a number of ours in its place shows whether it was begun. */
+enum { MARK = 12345 };
+
+static void mark_untouched(const wasm_module *module)
+{
+    interp_module *prepared = module->prepared;
+
+    prepared->code_bytes = MARK;
+}
+
+static bool is_untouched(const wasm_module *module)
+{
+    const interp_module *prepared = module->prepared;
+
+    return prepared->code_bytes == MARK;
+}
+
 TEST(the_interpreter_never_runs_what_was_not_validated)
 {
     wasm_report report;
@@ -299,8 +317,10 @@ TEST(the_interpreter_never_runs_what_was_not_validated)
     module = load(INVALID, 0, &used, &report);
     REQUIRE(module != NULL && used);
     open_interpreted(&f, module);
-    for (unsigned i = 0; i < 2; i++) /* and again */
-        CHECK_EQ_INT(fixture_call(&f, "f", 1, NULL), WASM_E_TYPE_MISMATCH);
+    CHECK_EQ_INT(fixture_call(&f, "f", 1, NULL), WASM_E_TYPE_MISMATCH);
+    mark_untouched(module); /* it is no more valid the next time */
+    CHECK_EQ_INT(fixture_call(&f, "f", 1, NULL), WASM_E_TYPE_MISMATCH);
+    CHECK(is_untouched(module));
     fixture_close(&f);
     close_cache();
 }
@@ -322,6 +342,9 @@ TEST(the_quota_bounds_what_is_translated_later)
     if (is_guarded()) {
         open_interpreted(&f, module);
         CHECK_EQ_INT(fixture_call(&f, "f", 5, NULL), WASM_E_QUOTA);
+        mark_untouched(module); /* there is never more of it */
+        CHECK_EQ_INT(fixture_call(&f, "f", 5, NULL), WASM_E_QUOTA);
+        CHECK(is_untouched(module));
         wasm_store_free(f.store);
     }
     wasm_module_free(module);

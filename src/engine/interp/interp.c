@@ -4,7 +4,8 @@
  * How:     All bodies are translated while the module is loaded, in order, each validated in the
  *          same walk. Where that is postponed, the first thread that is to enter one of them does
  *          the same, for all, upon a copy of the module's record with an arena and a quota of its
- *          own: what other threads read of the module does not change.
+ *          own: what other threads read of the module does not change. What comes of it is
+ *          remembered, but for a failure that was the guest's or the system's at that moment.
  * Memory:  Code and maps live in the module's arena, or in that of the copy, and are freed with it;
  *          the translator's scratch is counted in the same quota and freed when it is done.
  * Threads: as tier.h says. `ready` is set once everything stands; who sees it sees the rest.
@@ -85,7 +86,8 @@ static wasm_status interp_prepare(wasm_module *module, wasm_report *report)
 
 struct interp_later {
     pthread_mutex_t lock;
-    wasm_module view; /* the module's record, with what its bodies become */
+    wasm_module view;   /* the module's record, with what its bodies become */
+    wasm_status failed; /* WASM_OK, or what it would come to each time */
 };
 
 static wasm_status interp_postpone(wasm_module *module, wasm_report *report)
@@ -115,17 +117,31 @@ static bool is_stopped(void *baton)
     return store_poll(baton, 0) != WASM_OK;
 }
 
+/* Whether the same would come of it the next time. The quota is what loading has left, which no
+ * longer changes; a system without memory may have some later. */
+static bool is_final(wasm_status status, const quota *q)
+{
+    switch (status) {
+    case WASM_OK:
+    case WASM_E_INTERRUPTED:
+    case WASM_E_NO_MEMORY: return false;
+    case WASM_E_QUOTA: return q->refused;
+    default: return true;
+    }
+}
+
 wasm_status interp_catch_up(wasm_store *store, const wasm_module *module)
 {
     interp_module *prepared = module->prepared;
     interp_later *later = prepared->later;
     wasm_module *view = &later->view;
-    wasm_status status = WASM_OK;
+    wasm_status status;
 
     if (!later)
         return WASM_OK;
     pthread_mutex_lock(&later->lock);
-    if (!atomic_load_explicit(&prepared->ready, memory_order_relaxed)) {
+    status = later->failed;
+    if (status == WASM_OK && !atomic_load_explicit(&prepared->ready, memory_order_relaxed)) {
         /* At least a byte, since 0 would be without a bound. */
         quota_init(&view->quota, module->quota.limit - module->quota.used + 1);
         view->stop = is_stopped;
@@ -133,6 +149,8 @@ wasm_status interp_catch_up(wasm_store *store, const wasm_module *module)
         status = translate(view, NULL);
         if (status != WASM_OK)
             arena_release(&view->arena);
+        if (is_final(status, &view->quota))
+            later->failed = status;
     }
     pthread_mutex_unlock(&later->lock);
     if (status == WASM_E_INTERRUPTED && is_stopped(store))
