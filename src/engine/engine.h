@@ -266,6 +266,9 @@ typedef struct wasm_compile_options {
     const char *directory; /* for unnamed files with code, which then must be on a file system that
                               allows execution; NULL: not that way */
     uint32_t threads;      /* that compile, this one among them; 0: only this one */
+    size_t quota;          /* bytes that loading and compiling may have allocated together at any
+                              time, where the module's quota is smaller: most of it is given back.
+                              0: the module's */
     unsigned without;      /* ways to executable memory that are not to be tried; for tests:
                               1 a file, 2 a memfd, 4 anonymous memory */
     bool explicit_checks;  /* of memory accesses, also where guard pages could do it */
@@ -276,12 +279,14 @@ typedef struct wasm_compile_options {
     bool (*stop)(void *baton);
     void *stop_baton;
     /* The code cache: a directory in which compiled code is kept, and looked for first. NULL: none.
-     * One process at a time compiles a module for it, others wait; what was used the longest ago is
-     * removed when it grows beyond 1 GiB. It and its files must belong to root, to `cache_owner` (a
+     * One process at a time compiles a module for it, others wait, two minutes at most or
+     * `patience`, and then compile for themselves; what was used the longest ago is removed when it
+     * grows beyond 1 GiB. It and its files must belong to root, to `cache_owner` (a
      * user id) or to this process's user, and nobody else may be able to write there; files that
      * are not so, or damaged, or of another engine are not used. */
     const char *cache;
     uint32_t cache_owner;
+    uint32_t patience; /* milliseconds; 0: the two minutes */
     bool cached_only; /* NO_EXECUTABLE instead of compiling what the cache does not have */
     /* What became of the cache, a line each, for a log; `bad`: somebody should look. May be NULL.
      */

@@ -38,5 +38,8 @@ wasm_status host_resolve(const wasm_module *module, host_abi abi, wasm_extern *i
 /* The bytes that loading a plugin's module of this length may take: far more than real modules need
  * (RATIONALE "Of a plugin"), and little beside what a crafted one asks for. */
 size_t host_load_quota(size_t length);
+/* The bytes that loading and compiling one may take together, where that is more: enough for a
+ * small module that is one large function (wasm_compile_options.quota). */
+size_t host_compile_quota(void);
 
 #endif

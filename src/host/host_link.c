@@ -42,3 +42,8 @@ size_t host_load_quota(size_t length)
 {
     return ((size_t)16 << 20) + 48 * length;
 }
+
+size_t host_compile_quota(void)
+{
+    return (size_t)128 << 20;
+}

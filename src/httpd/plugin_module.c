@@ -22,6 +22,9 @@
 
 #include "httpd_log.h"
 
+/* Milliseconds. RATIONALE "Of compiled code". */
+enum { STRANGERS_PATIENCE = 1000 };
+
 static struct plugin_module *modules;
 
 const char *plugin_module_remedy(wasm_status status)
@@ -171,9 +174,11 @@ static struct plugin_module *module_make(const struct plugin_bytes *from, apr_po
     wasm_report report;
     char text[400];
 
-    /* It is this thread's time that is bounded, and a stranger's module shall take no more. */
+    /* It is this thread's time that is bounded, and a stranger's module shall take no more: no
+     * helpers, and no thread that waits for another process as long as that likes. */
     if (from->nanoseconds != 0) {
         compile.threads = 1;
+        compile.patience = STRANGERS_PATIENCE;
     }
     if (module == NULL || (module->path = strdup(from->path)) == NULL) {
         free(module);

@@ -99,7 +99,8 @@ static uint32_t threads(void)
 wasm_compile_options plugin_native_options(void)
 {
     server_rec *s = ap_server_conf != NULL ? ap_server_conf : native.server;
-    wasm_compile_options options = {.threads = threads(), .perf_map = getenv(PERF_MAP) != NULL};
+    wasm_compile_options options = {
+        .threads = threads(), .quota = host_compile_quota(), .perf_map = getenv(PERF_MAP) != NULL};
 
     if (s != NULL) {
         (void)is_wanted(s, &options.explicit_checks);

@@ -147,7 +147,8 @@ int tool_compile(int argc, char **argv)
                                             {"dump", no_argument, NULL, DUMP},
                                             {"help", no_argument, NULL, HELP},
                                             {0}};
-    work w = {.compile = {.threads = tool_engine_threads(), .note = note}};
+    work w = {
+        .compile = {.threads = tool_engine_threads(), .quota = host_compile_quota(), .note = note}};
     int option, result = TOOL_OK;
     char how[400];
 

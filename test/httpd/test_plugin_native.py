@@ -115,6 +115,20 @@ def test_the_cache_is_filled_once_and_used_by_the_next_start(make_httpd):
     server.expect_log(r"code cache: .*is not used: .*damaged")
 
 
+def test_a_small_module_of_one_large_function_is_compiled(make_httpd):
+    """Its size gives it little memory for being loaded; 150 KB of a body need more to be compiled."""
+    body = "(global.set $g (i32.mul (i32.add (global.get $g) (i32.const 57)) (global.get $g)))" * 14000
+
+    def setup(h):
+        files(h)
+        h.write("wild.wasm", plugin_wat.assemble(OUT_OF_BOUNDS.replace(
+            "(memory", "(global $g (mut i32) (i32.const 1)) (func %s) (memory" % body)))
+    server = make_httpd(config=config("auto"), setup=setup, log_level="debug")
+    found = server.wait_log(r"wild\.wasm \(sha256:\w+\) runs compiled from now on: (\d+) bytes of code")
+    assert int(found.group(1)) > os.path.getsize(server.path("wild.wasm")) // 4
+    check_calls(server)
+
+
 @pytest.mark.skipif(os.environ.get("MPM", "event") == "prefork", reason="under prefork the parent compiles")
 def test_of_many_children_one_compiles_for_the_cache(make_httpd):
     children = 4

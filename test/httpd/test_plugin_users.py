@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """WasmServeUserPlugins: customers bring modules of their own in .htaccess, and what a hostile one tries."""
+import fcntl
 import hashlib
 import json
 import os
 import platform
 import re
 import socket
+import struct
 import threading
 import time
 
@@ -226,6 +228,29 @@ def test_a_customers_module_is_compiled_by_one_thread(make_httpd):
     assert answers == [b"large"]
     # Those that httpd starts stay.
     assert {pid: count for pid, count in threads(server).items() if most.get(pid, 0) > count} == {}
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="there is a compiler for x86-64 only")
+def test_a_customers_request_does_not_wait_for_who_compiles_the_same(make_httpd):
+    """Another process has the lock of the code cache, for as long as the test runs."""
+    server = make_httpd(config=CONFIG + "WasmServeEngine compiler\nWasmServeCodeCache cache",
+                        setup=lambda h: (h.write("named.wasm", module_of("the administrator's")),
+                                         h.make_private("cache")))
+    site = Site(server, "native")
+    site.write("m.wasm", module_of("at once"))
+    site.htaccess("WasmServeHandler ./m.wasm")
+    path, cache = server.path("cache/.lock"), os.stat(server.path("cache"))
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if os.getuid() == 0:
+            os.chown(path, cache.st_uid, cache.st_gid)
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        kept = set(os.listdir(server.path("cache")))
+        assert site.get().body == b"at once"
+        # Compiled for itself, and kept: nobody was in the way but the lock.
+        assert len(set(os.listdir(server.path("cache"))) - kept) == 1
+    finally:
+        os.close(fd)
 
 
 def test_limits_are_lowered_by_their_owner_and_never_raised(server, guest):

@@ -21,7 +21,7 @@
 #include "runtime_fixture.h"
 #include "unit.h"
 
-static char directory[64];
+static char directory[64], path_of_lock[80];
 
 static bool open_cache(void)
 {
@@ -246,6 +246,38 @@ TEST(root_gives_away_the_lock_that_it_makes_and_nothing_else)
     cache_unlock(cache_lock(&options, &(digest){0}, NULL, NULL));
     CHECK(stat(lock, &info) == 0 && info.st_uid == SOMEBODY && info.st_gid == SOMEBODY);
     unlink(lock);
+    close_cache();
+}
+
+/* Asked every 20 ms by who waits. */
+static bool count_asked(void *baton)
+{
+    return ++*(unsigned *)baton > 20;
+}
+
+TEST(who_has_little_patience_does_not_wait_for_two_minutes)
+{
+    const wasm_compile_options holder = {.cache = directory};
+    const digest key = {0};
+    unsigned asked = 0;
+
+    if (!open_cache())
+        return;
+    const int held = cache_lock(&holder, &key, NULL, NULL);
+    REQUIRE(held >= 0);
+    for (uint32_t patience = 60; patience <= 120; patience += 60) {
+        wasm_compile_options options = {.cache = directory, .patience = patience};
+
+        asked = 0;
+        CHECK_EQ_INT(cache_lock(&options, &key, count_asked, &asked), -1);
+        CHECK_EQ_INT(asked, patience / 20);
+    }
+    asked = 0; /* of others there is no end yet */
+    CHECK_EQ_INT(cache_lock(&holder, &key, count_asked, &asked), -1);
+    CHECK_EQ_INT(asked, 21);
+    cache_unlock(held);
+    snprintf(path_of_lock, sizeof path_of_lock, "%s/.lock", directory);
+    unlink(path_of_lock);
     close_cache();
 }
 

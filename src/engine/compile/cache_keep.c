@@ -5,7 +5,8 @@
  *          a lock of an open file description, so that it holds between threads too, and goes with
  *          whoever held it. Others wait for it, and then find the file of code. That they cannot
  *          lock (a directory that is not theirs), or that somebody holds it for longer than
- *          compiling could take, keeps nobody from compiling for himself.
+ *          compiling could take, or than they have patience for, keeps nobody from compiling for
+ *          himself.
  *
  *          Names begin with the engine's build. After a file was written, those of other builds
  *          that nobody has used for a day are removed, and if there is more than CACHE_BYTES_MAX,
@@ -74,9 +75,10 @@ int cache_lock(const wasm_compile_options *options, const digest *key, bool (*st
                          .l_whence = SEEK_SET,
                          .l_start = (off_t)(key->words[0] >> 2),
                          .l_len = 1};
+    const uint32_t patience = options->patience ? options->patience : WAIT_MAX;
     int fd = open_lock(options);
 
-    for (unsigned left = WAIT_MAX / TRY_EVERY; fd >= 0; left--) {
+    for (uint32_t left = patience / TRY_EVERY; fd >= 0; left--) {
         if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
             return fd;
         if ((errno != EAGAIN && errno != EACCES) || left == 0 || (stop && stop(stop_baton))) {

@@ -10,8 +10,8 @@
  *          gives the same bytes.
  *
  *          A worker has a copy of the module's record with a quota of its own, an equal part of
- *          what the module's has left: validation's scratch takes from it. All else in the module
- *          is only read.
+ *          what the module's, or options->quota, has left: validation's scratch takes from it. All
+ *          else in the module is only read.
  * Memory:  Scratch dies with the call; what stays is in native_module and counted in its quota.
  * Threads: compile_module() any, several at a time even for one module; workers share the next
  *          index, and the status of the first that failed.
@@ -508,7 +508,8 @@ static wasm_status begin(job *j)
 {
     const wasm_module *module = j->module;
     const quota *q = &module->quota;
-    const size_t left = q->limit - q->used;
+    const size_t limit = q->limit > j->options->quota ? q->limit : j->options->quota;
+    const size_t left = limit - q->used;
 
     j->own_count = module->func_count - module->func_import_count;
     j->worker_count = workers_wanted(j);
