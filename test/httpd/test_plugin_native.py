@@ -5,9 +5,12 @@ import json
 import os
 import platform
 import re
+import subprocess
+import sys
 
 import pytest
 
+import env
 import plugin_wat
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="there is a compiler for x86-64 only")
@@ -151,6 +154,36 @@ def test_of_many_children_one_compiles_for_the_cache(make_httpd):
     assert len(lines("is kept")) == len({name for _, name in lines("is kept")}) == 2
     assert len({child for child, _ in lines("is used")}) == children
     check_calls(server)
+
+
+# prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN), which goes on to the program and all its children.
+WITHOUT_WRITE_EXECUTE = """
+import ctypes, os, sys
+sys.exit(77) if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) != 0 else os.execv(sys.argv[1], sys.argv[1:])"""
+
+
+@pytest.mark.skipif(bool(env.sanitizer()), reason="a sanitizer's memory is not what the module has")
+@pytest.mark.parametrize("cache, way", [("", "memfd:wasmserve-code"), (CACHE, "/cache/")], ids=["memfd", "a file"])
+def test_compiled_code_runs_under_memory_deny_write_execute(make_httpd, cache, way):
+    if subprocess.run([sys.executable, "-c", WITHOUT_WRITE_EXECUTE, "/bin/true"], check=False).returncode == 77:
+        pytest.skip("this kernel has no PR_SET_MDWE")
+
+    def setup(h):
+        files(h)
+        h.make_private("cache")
+    server = make_httpd(config=config("auto", cache), setup=setup, log_level="debug", start=False)
+    command = server._command
+    server._command = lambda path: [sys.executable, "-c", WITHOUT_WRITE_EXECUTE] + command(path)
+    server.start()
+    server._wait(lambda: set(tiers(server).values()) == {"compiler"}, "compiled code")
+    check_calls(server)
+    assert re.search(r"plugins are compiled: x86-64, code in a (memfd|file), ", server.log_text())
+    maps = []
+    for pid in server._listening_children():
+        with open("/proc/%d/maps" % pid, encoding="ascii") as lines:
+            maps += [line for line in lines if line.split()[1].startswith("rwx") or way in line]
+    # The code of both modules in each child that has it, readable and executable, and nothing that is writable as well.
+    assert len(maps) >= 2 and {line.split()[1] for line in maps} == {"r-xp"}, maps
 
 
 @pytest.mark.parametrize("mode, words", [

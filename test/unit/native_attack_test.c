@@ -10,9 +10,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "compile.h"
+#include "native_impl.h"
 #include "runtime_fixture.h"
 #include "unit.h"
 #include "unit_fork.h"
@@ -38,7 +40,9 @@ static bool is_possible(void)
     return false;
 }
 
-static bool open_compiled(fixture *f, const char *text, const mode *how)
+/* An instance that runs compiled code, and is not interpreted. */
+static bool open_linked(fixture *f, const char *text, const mode *how,
+                        const wasm_host_function *rows, size_t count)
 {
     const wasm_compile_options compile = {.explicit_checks = how->explicit_checks};
     wasm_limits limits = wasm_limits_default();
@@ -56,7 +60,13 @@ static bool open_compiled(fixture *f, const char *text, const mode *how)
         wasm_module_compile(f->module, &compile, &f->report) != WASM_OK)
         return false;
     wasm_module_describe(f->module, &info);
-    return info.tier == WASM_TIER_COMPILER && fixture_instantiate(f, NULL, 0) == WASM_OK;
+    return info.tier == WASM_TIER_COMPILER && fixture_instantiate(f, rows, count) == WASM_OK &&
+           f->instance->native != NULL && fixture_func(f, "f")->native != NULL;
+}
+
+static bool open_compiled(fixture *f, const char *text, const mode *how)
+{
+    return open_linked(f, text, how, NULL, 0);
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -296,11 +306,64 @@ TEST(another_modules_handler_works_before_and_behind_ours)
     }
 }
 
-TEST(a_fault_of_nobodys_ends_the_process_as_it_always_did)
+/* A host function that is at fault: behind the end of the memory of the guest that called it, where
+ * the guest's own access would be a trap. */
+static wasm_status reach_too_far(wasm_caller *caller, uint64_t *slots)
 {
+    uint64_t length = 0;
+    uint8_t *base = NULL;
+
+    (void)slots;
+    if (!wasm_memory_view(caller->instance, 0, &base, &length))
+        return WASM_E_USAGE;
+    ((volatile uint8_t *)base)[length] = 1;
+    return WASM_OK;
+}
+
+#define MODULE_CALLS_HOST_WITH_MEMORY                                                              \
+    "01(01 60 00 00) 02(01 ('h') ('f') 00 00) 03(01 00) 05(01 00 01) 07(01 ('f') 00 01)"           \
+    "0a(01 (00 10 00 0b))"
+
+TEST(a_fault_of_a_host_function_is_not_taken_for_the_guests)
+{
+    static const wasm_host_function row = {"h", "f", ":", 0, reach_too_far};
+    int status = 0;
+    pid_t pid;
+
     if (!is_possible())
         return;
-    for (int kind = 0; kind < 3; kind++) {
+    pid = unit_fork();
+    if (pid == 0) {
+        struct sigaction standard = {.sa_handler = SIG_DFL};
+        fixture f;
+
+        wasm_faults_forget();
+        sigaction(SIGSEGV, &standard, NULL);
+        if (!open_linked(&f, MODULE_CALLS_HOST_WITH_MEMORY, &modes[0], &row, 1))
+            _exit(1);
+        fixture_call(&f, "f", 0, NULL);
+        _exit(2);
+    }
+    REQUIRE(waitpid(pid, &status, 0) == pid);
+    CHECK(WIFSIGNALED(status));
+    CHECK_EQ_INT(WTERMSIG(status), SIGSEGV);
+}
+
+/* As the kernel does it that has found memory to be bad which nobody reads just now. */
+static void send_word_of_bad_memory(void)
+{
+    siginfo_t info = {.si_signo = SIGBUS, .si_code = BUS_MCEERR_AO};
+
+    syscall(SYS_rt_sigqueueinfo, getpid(), SIGBUS, &info);
+}
+
+TEST(a_fault_of_nobodys_ends_the_process_as_it_always_did)
+{
+    static const char *const names[] = {"a fault", "raise", "kill", "bad memory"};
+
+    if (!is_possible())
+        return;
+    for (int kind = 0; kind < 4; kind++) {
         int status = 0;
         pid_t pid = unit_fork();
 
@@ -318,14 +381,16 @@ TEST(a_fault_of_nobodys_ends_the_process_as_it_always_did)
                     1;
             else if (kind == 1)
                 raise(SIGSEGV);
-            else
+            else if (kind == 2)
                 kill(getpid(), SIGBUS);
+            else
+                send_word_of_bad_memory();
             _exit(2);
         }
-        CASE("%s", kind == 0 ? "a fault" : kind == 1 ? "raise" : "kill");
+        CASE("%s", names[kind]);
         REQUIRE(waitpid(pid, &status, 0) == pid);
         CHECK(WIFSIGNALED(status));
-        CHECK_EQ_INT(WTERMSIG(status), kind == 2 ? SIGBUS : SIGSEGV);
+        CHECK_EQ_INT(WTERMSIG(status), kind >= 2 ? SIGBUS : SIGSEGV);
     }
 }
 
@@ -383,7 +448,7 @@ TEST(where_nothing_is_executable_the_reason_is_said_and_the_interpreter_runs)
         unsigned without;
         const char *directory;
         const char *words;
-    } rows[] = {{7, NULL, "no way is left"}, {6, "/nonexistent/here", "No such file"}};
+    } rows[] = {{7, NULL, "no way is left"}, {6, "/nonexistent/here", "a file: No such file"}};
 
     if (!is_possible())
         return;
@@ -401,4 +466,17 @@ TEST(where_nothing_is_executable_the_reason_is_said_and_the_interpreter_runs)
         CHECK_EQ_INT(fixture_call(&f, "f", 16, NULL), WASM_OK);
         fixture_close(&f);
     }
+}
+
+TEST(what_was_refused_before_a_way_that_passes_is_said)
+{
+    const wasm_compile_options options = {.directory = "/nonexistent/here"};
+    char how[400] = "";
+
+    if (!is_possible())
+        return;
+    CHECK(wasm_compiler_available(&options, how, sizeof how));
+    CHECK(strstr(how, "code in a memfd (refused: a file: No such file or directory), ") != NULL);
+    CHECK(wasm_compiler_available(NULL, how, sizeof how));
+    CHECK(strstr(how, "refused") == NULL);
 }

@@ -8,7 +8,7 @@
  *          the code, so that a file is judged with little memory. A file is read, and not mapped,
  *          until it has been judged: one that somebody cuts short meanwhile gives an error and no
  *          SIGBUS. Then its code is mapped to be executed, through the same descriptor, so that it
- *          is the same file, which must not have changed.
+ *          is the same file, which must not have changed; or copied, where it is not executable.
  * Memory:  see cache.h.
  * Threads: any.
  */
@@ -392,8 +392,39 @@ static bool has_changed(int fd, const struct stat *before)
            now.st_mtim.tv_nsec != before->st_mtim.tv_nsec;
 }
 
+/* Where the system executes nothing out of the directory (it is mounted so, or has no such label),
+ * a copy of what was read. 0, or an errno. */
+static int map_copy(const cache_source *from, const cache_view *v,
+                    const wasm_compile_options *options, code_mapping *out)
+{
+    uint8_t *bytes = malloc(v->code_length);
+    int error = bytes ? 0 : ENOMEM;
+
+    if (error == 0 && fetch(from, v->code_at, bytes, v->code_length))
+        error = EIO;
+    if (error == 0 && code_map(bytes, v->code_length, NULL, options->without, out, NULL) != WASM_OK)
+        error = EACCES;
+    free(bytes);
+    return error;
+}
+
+static int map_code(const cache_source *from, const cache_view *v,
+                    const wasm_compile_options *options, code_mapping *out)
+{
+    int error = code_map_file(from->fd, v->code_at, v->code_length, out);
+
+    if (error != EPERM && error != EACCES)
+        return error;
+    if (map_copy(from, v, options, out) != 0)
+        return error;
+    cache_note(options, false, "%s: nothing there is executed (%s): the code is copied to %s",
+               options->cache, strerror(error), code_way_text(out->way));
+    return 0;
+}
+
 static native_module *load(int fd, const struct stat *info, const wasm_module *module,
-                           const digest *key, bool guarded, const char **why)
+                           const wasm_compile_options *options, const digest *key, bool guarded,
+                           const char **why)
 {
     const cache_source from = {.fd = fd, .length = (size_t)info->st_size};
     native_module *out = NULL;
@@ -408,7 +439,7 @@ static native_module *load(int fd, const struct stat *info, const wasm_module *m
         *why = "it does not fit the module";
     else if (!(out = make(module, &view, guarded)))
         *why = "out of memory";
-    error = out ? code_map_file(fd, view.code_at, view.code_length, &out->code) : 0;
+    error = out ? map_code(&from, &view, options, &out->code) : 0;
     cache_view_release(&view);
     if (!out)
         return NULL;
@@ -439,7 +470,7 @@ native_module *cache_load(const wasm_module *module, const wasm_compile_options 
     file_name(key, name);
     fd = open_file(directory, name, options, &info);
     if (fd >= 0) {
-        out = load(fd, &info, module, key, guarded, &why);
+        out = load(fd, &info, module, options, key, guarded, &why);
         if (out) {
             /* For cache_prune(). Who may not say so has the system's own idea of it. */
             (void)futimens(

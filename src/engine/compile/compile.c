@@ -84,14 +84,39 @@ bool compile_available(void)
     return here && here->available();
 }
 
+/* The first way to executable memory that the system lets pass, CODE_WAYS if there is none; and
+ * what it said to those before. */
+static code_way probe_ways(const wasm_compile_options *options, char *refused, size_t size)
+{
+    const uint8_t bytes[64] = {0};
+    size_t said = 0;
+
+    refused[0] = '\0';
+    for (code_way way = 0; way < CODE_WAYS; way++) {
+        const code_ways others = ~(1u << way);
+        code_mapping code;
+        wasm_report report;
+
+        if ((options->without >> way & 1) || (way == CODE_WAY_FILE && !options->directory))
+            continue;
+        report_clear(&report);
+        if (code_map(bytes, sizeof bytes, options->directory, others, &code, &report) == WASM_OK) {
+            code_unmap(&code);
+            return way;
+        }
+        if (said < size)
+            said += (size_t)snprintf(refused + said, size - said, "%s%s", said ? "; " : "",
+                                     report.detail);
+    }
+    return CODE_WAYS;
+}
+
 bool compile_probe(const wasm_compile_options *options, char *how, size_t size)
 {
     static const wasm_compile_options defaults = {0};
     const target *here = target_here();
-    code_mapping code;
-    wasm_report report;
-    uint8_t page[64];
-    wasm_status status;
+    char refused[240];
+    code_way way;
 
     if (!how)
         size = 0;
@@ -101,19 +126,18 @@ bool compile_probe(const wasm_compile_options *options, char *how, size_t size)
         snprintf(how, size, "%s", "there is no compiler for this processor");
         return false;
     }
-    memset(page, 0, sizeof page);
-    report_clear(&report);
-    status = code_map(page, sizeof page, options->directory, options->without, &code, &report);
-    if (status != WASM_OK) {
-        snprintf(how, size, "the system allows no executable memory: %s", report.detail);
+    way = probe_ways(options, refused, sizeof refused);
+    if (way == CODE_WAYS) {
+        snprintf(how, size, "the system allows no executable memory: %s",
+                 refused[0] ? refused : "no way is left to try");
         return false;
     }
-    snprintf(how, size, "%s, code in %s, %s", here->name, code_way_text(code.way),
+    snprintf(how, size, "%s, code in %s%s%s%s, %s", here->name, code_way_text(way),
+             refused[0] ? " (refused: " : "", refused, refused[0] ? ")" : "",
              options->explicit_checks || !here->fault_at ? "checks of memory accesses"
              : wasm_guard_available()
                  ? "guard pages"
                  : "checks of memory accesses (no address space for guard pages)");
-    code_unmap(&code);
     return true;
 }
 

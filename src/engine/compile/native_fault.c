@@ -135,7 +135,10 @@ static bool claim(const siginfo_t *info, void *context)
 /* As if ours were not there. */
 static void hand_on(const struct sigaction *old, int signal, siginfo_t *info, void *context)
 {
-    const bool by_system = info->si_code > 0; /* a fault, and not somebody's kill() */
+    /* A fault, and neither somebody's kill() nor word of memory that failed somewhere else: by going
+     * back to the instruction nothing of these would come again. */
+    const bool by_system =
+        info->si_code > 0 && !(signal == SIGBUS && info->si_code == BUS_MCEERR_AO);
     const bool has_info = (old->sa_flags & SA_SIGINFO) != 0;
     struct sigaction standard = {.sa_handler = SIG_DFL};
     sigset_t mask, kept;
