@@ -3,6 +3,7 @@
 trap by guard pages, whoever of us installed a handler first; and a crash that is nobody's ends as it does without us."""
 import os
 import platform
+import signal
 import threading
 
 import pytest
@@ -20,6 +21,7 @@ PREFORK = os.environ.get("MPM", "event") == "prefork"
 ONE_CHILD = ("StartServers 1\nMinSpareServers 1\nMaxSpareServers 1\nServerLimit 1\nMaxRequestWorkers 1" if PREFORK else
              "StartServers 1\nServerLimit 1\nThreadsPerChild 8\nMinSpareThreads 1\nMaxSpareThreads 8\nMaxRequestWorkers 8")
 ROUNDS = 40
+BUSY = 20  # ticks: a child takes some of its own before it answers
 
 
 @pytest.fixture(scope="module")
@@ -38,19 +40,28 @@ WasmServeEngine compiler
 <WasmServePlugin wild>
     WasmServeModule wild.wasm
 </WasmServePlugin>
+<WasmServePlugin loop>
+    WasmServeModule loop.wasm
+    WasmServeTimeout 60s
+</WasmServePlugin>
 <Location /hello>
     WasmServeHandler hello
+</Location>
+<Location /loop>
+    WasmServeHandler loop
 </Location>
 <Location /wild>
     WasmServeHandler wild
 </Location>
 """
+LOOP = OUT_OF_BOUNDS.replace("(drop (i64.load (i32.const 0x7ffffff0)))", "(loop (br 0))")
 
 
 def start(make_httpd, faulty, place=None, with_plugins=True):
     def setup(h):
         h.write("hello.wasm", plugin_wat.says(b"Content-Type: text/plain\n\nhello\n"))
         h.write("wild.wasm", plugin_wat.assemble(OUT_OF_BOUNDS))
+        h.write("loop.wasm", plugin_wat.assemble(LOOP))
     lines = [faulty, PATHS]
     if place:
         lines.append("FaultyHandler %s" % place)
@@ -95,14 +106,25 @@ def test_a_module_recovers_from_its_faults_while_guests_trap(make_httpd, faulty,
     assert server.log_text().count("plugin wild") >= 2 * ROUNDS
 
 
+def crashes(server, path, wrong):
+    """Asks for what ends the child instead of answering."""
+    try:
+        wrong.append(server.get(path))
+    except (env.ProtocolError, ConnectionError):
+        pass
+
+
+def processor_time(pid):
+    """A process's own, in ticks (proc(5))."""
+    with open("/proc/%d/stat" % pid, encoding="ascii") as stat:
+        return sum(map(int, stat.read().rpartition(")")[2].split()[11:13]))
+
+
 def crash(server):
     """What the parent says of its child after a request that is nobody's business."""
-    mark = server.log_mark()
-    try:
-        response = server.get("/crash")
-    except (env.ProtocolError, ConnectionError):
-        response = None
-    assert response is None
+    mark, wrong = server.log_mark(), []
+    crashes(server, "/crash", wrong)
+    assert not wrong
     return server.wait_log(r"AH0005[12]: child pid \d+ (exit signal Segmentation fault.*)", mark).group(1)
 
 
@@ -123,3 +145,21 @@ def test_a_crash_of_nobodys_ends_as_it_does_without_us(make_httpd, faulty, place
             assert not wrong
         server.stop()
     assert ends[0] == ends[1] and "Segmentation fault" in ends[0]
+
+
+@pytest.mark.parametrize("place", [None, "first", "last"])
+def test_a_signal_that_is_sent_ends_a_child_that_runs_a_guest(make_httpd, faulty, place):
+    """As without us, for there is no instruction that would fault again."""
+    server = start(make_httpd, faulty, place)
+    for number in (signal.SIGSEGV, signal.SIGBUS):
+        child, mark, wrong = int(server.get("/here").body.split()[-1]), server.log_mark(), []
+        running = threading.Thread(target=crashes, args=(server, "/loop", wrong))
+        running.start()
+        server._wait(lambda: processor_time(child) > BUSY, "the guest to run")
+        os.kill(child, number)
+        running.join(env.PATIENCE)
+        assert not running.is_alive() and not wrong
+        server.wait_log(r"AH0005[12]: child pid %d exit signal (Segmentation fault|Bus error)" % child, mark)
+        # The next child is as good.
+        guests_run_and_trap(server, wrong, rounds=2)
+        assert not wrong

@@ -4,14 +4,16 @@
  * layers: facade
  *
  * Memory:  each fixture's.
- * Threads: one; children are forked for what ends a process.
+ * Threads: one; children are forked for what ends a process, and have one that sends signals.
  */
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "compile.h"
 #include "native_impl.h"
@@ -391,6 +393,109 @@ TEST(a_fault_of_nobodys_ends_the_process_as_it_always_did)
         REQUIRE(waitpid(pid, &status, 0) == pid);
         CHECK(WIFSIGNALED(status));
         CHECK_EQ_INT(WTERMSIG(status), kind >= 2 ? SIGBUS : SIGSEGV);
+    }
+}
+
+/* Signals that somebody sends while compiled code runs, which nothing repeats, to a process that
+ * lives on. Each is awaited before the next, since two of a kind are one. */
+enum { SENT = 20 };
+
+static volatile sig_atomic_t sent_seen;
+static sigset_t sent_mask; /* while the last was handled */
+
+static void on_sent(int signal)
+{
+    (void)signal;
+    pthread_sigmask(SIG_SETMASK, NULL, &sent_mask);
+    sent_seen++;
+}
+
+static void on_sent_with_info(int signal, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (info->si_pid == getpid())
+        on_sent(signal);
+}
+
+typedef struct sender {
+    pthread_t to;
+    wasm_store *store;
+    bool ignored; /* nobody will say that it has come */
+} sender;
+
+static void *send_and_interrupt(void *baton)
+{
+    const struct timespec moment = {.tv_nsec = 200000};
+    const sender *s = baton;
+
+    for (int i = 0; i < SENT; i++) {
+        pthread_kill(s->to, i % 2 ? SIGBUS : SIGSEGV);
+        for (int tries = 0; s->ignored ? tries < 1 : sent_seen <= i; tries++) {
+            if (tries > 100000)
+                _exit(3);
+            nanosleep(&moment, NULL);
+        }
+    }
+    wasm_store_interrupt(s->store, WASM_E_DEADLINE);
+    return NULL;
+}
+
+static const struct sent_row {
+    const char *name;
+    struct sigaction before;
+} sent_rows[] = {
+    {"a plain handler", {.sa_handler = on_sent}},
+    {"one with its own idea of masks", {.sa_handler = on_sent, .sa_flags = (int)SA_NODEFER}},
+    {"one that asks who", {.sa_sigaction = on_sent_with_info, .sa_flags = SA_SIGINFO}},
+    {"nobody, they are ignored", {.sa_handler = SIG_IGN}},
+};
+
+/* In a child: 0 if all is right, else the line. */
+static int run_while_signals_come(const struct sent_row *row)
+{
+    struct sigaction before = row->before;
+    sender s = {.to = pthread_self(), .ignored = before.sa_handler == SIG_IGN};
+    const bool defers = !(before.sa_flags & (int)SA_NODEFER);
+    pthread_t thread;
+    fixture f;
+
+    wasm_faults_forget();
+    sigemptyset(&before.sa_mask);
+    sigaddset(&before.sa_mask, SIGUSR2);
+    if (sigaction(SIGSEGV, &before, NULL) != 0 || sigaction(SIGBUS, &before, NULL) != 0)
+        return __LINE__;
+    if (!open_compiled(&f, MODULE_ENDLESS, &modes[0]))
+        return __LINE__;
+    s.store = f.store;
+    if (pthread_create(&thread, NULL, send_and_interrupt, &s) != 0 ||
+        fixture_call(&f, "f", 0, NULL) != WASM_E_DEADLINE || pthread_join(thread, NULL) != 0)
+        return __LINE__;
+    fixture_close(&f);
+    if (!s.ignored && (sent_seen != SENT || sigismember(&sent_mask, SIGUSR2) != 1 ||
+                       (sigismember(&sent_mask, SIGBUS) == 1) != defers))
+        return __LINE__;
+    /* And what is ours still is. */
+    if (!open_compiled(&f, MODULE_LOAD, &modes[0]) ||
+        fixture_call(&f, "f", 0x7FFFFFFF, NULL) != WASM_E_OOB_MEMORY)
+        return __LINE__;
+    fixture_close(&f);
+    return 0;
+}
+
+TEST(signals_that_are_sent_go_to_who_was_there_before_and_the_guest_goes_on)
+{
+    if (!is_possible())
+        return;
+    for (size_t i = 0; i < sizeof sent_rows / sizeof sent_rows[0]; i++) {
+        int status = 0;
+        pid_t pid = unit_fork();
+
+        if (pid == 0)
+            _exit(run_while_signals_come(&sent_rows[i]) & 0xFF);
+        CASE("%s", sent_rows[i].name);
+        REQUIRE(waitpid(pid, &status, 0) == pid);
+        CHECK(WIFEXITED(status));
+        CHECK_EQ_INT(WEXITSTATUS(status), 0);
     }
 }
 
