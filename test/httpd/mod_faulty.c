@@ -10,6 +10,8 @@
  *
  *              SetHandler faulty-recover   faults, comes back, says so and in which process
  *              SetHandler faulty-crash     faults, and nobody knows why
+ *              SetHandler faulty-before    says who was there when it installed its own: httpd has a
+ *                                          plain handler, mod_wasmserve one that asks for more
  * Threads: any; where to come back to is the thread's.
  */
 #include <setjmp.h>
@@ -109,6 +111,8 @@ static int answer(request_rec *r)
             return HTTP_INTERNAL_SERVER_ERROR;
         }
         ap_rprintf(r, "recovered in %ld\n", (long)getpid());
+    } else if (strcmp(r->handler, "faulty-before") == 0) {
+        ap_rprintf(r, "%s\n", (before.sa_flags & SA_SIGINFO) != 0 ? "mod_wasmserve" : "httpd");
     } else {
         ap_rprintf(r, "here in %ld\n", (long)getpid());
     }

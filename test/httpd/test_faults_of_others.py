@@ -31,7 +31,7 @@ def faulty(tmp_path_factory):
 
 
 PATHS = "\n".join("<Location /%s>\nSetHandler faulty-%s\n</Location>" % (word, word)
-                  for word in ("recover", "crash", "here"))
+                  for word in ("recover", "crash", "here", "before"))
 PLUGINS = """
 WasmServeEngine compiler
 <WasmServePlugin hello>
@@ -57,7 +57,7 @@ WasmServeEngine compiler
 LOOP = OUT_OF_BOUNDS.replace("(drop (i64.load (i32.const 0x7ffffff0)))", "(loop (br 0))")
 
 
-def start(make_httpd, faulty, place=None, with_plugins=True):
+def start(make_httpd, faulty, place=None, with_plugins=True, plugins=PLUGINS):
     def setup(h):
         h.write("hello.wasm", plugin_wat.says(b"Content-Type: text/plain\n\nhello\n"))
         h.write("wild.wasm", plugin_wat.assemble(OUT_OF_BOUNDS))
@@ -66,7 +66,7 @@ def start(make_httpd, faulty, place=None, with_plugins=True):
     if place:
         lines.append("FaultyHandler %s" % place)
     if with_plugins:
-        lines.append(PLUGINS)
+        lines.append(plugins)
     server = make_httpd(config="\n".join(lines), setup=setup, load_module=with_plugins, mpm_config=ONE_CHILD)
     server.expect_log("AH00161: server reached MaxRequestWorkers", optional=True)
     if with_plugins:
@@ -104,6 +104,19 @@ def test_a_module_recovers_from_its_faults_while_guests_trap(make_httpd, faulty,
     # The same process still, whose guests really trapped.
     assert server.get("/here").body.replace(b"here", b"recovered") == child
     assert server.log_text().count("plugin wild") >= 2 * ROUNDS
+
+
+@pytest.mark.parametrize("place, engine, found", [
+    ("last", "compiler", "mod_wasmserve"), ("first", "compiler", "httpd"), ("last", "auto", "mod_wasmserve"),
+    ("last", "compiler explicit", "httpd"), ("last", "auto explicit", "httpd"), ("last", "interpreter", "httpd")])
+def test_there_is_a_handler_where_it_is_needed_and_none_where_it_is_not_wanted(make_httpd, faulty, place, engine, found):
+    """When a child begins, after what was there before; not at all with `explicit`."""
+    plugins = PLUGINS.replace("WasmServeEngine compiler", "WasmServeEngine " + engine)
+    server = start(make_httpd, faulty, place, plugins=plugins)
+    wrong = []
+    guests_run_and_trap(server, wrong, rounds=2)
+    assert not wrong
+    assert server.get("/before").body.decode() == found + "\n"
 
 
 def crashes(server, path, wrong):

@@ -70,7 +70,7 @@ def plugin(name, module, *directives):
 @pytest.fixture(scope="module")
 def httpd(make_httpd, guest):
     reactor = guest("reactor")
-    names = ["kept", "crowd", "fresh", "opens", "usual", "timed", "chancy", "stored", "filed"]
+    names = ["kept", "crowd", "fresh", "opens", "usual", "timed", "chancy", "stored", "filed", "asked"]
     config = ["WasmServeTimeout 60s",
               plugin("kept", reactor, "WasmServeSnapshot On", "WasmServeGrant log"),
               plugin("crowd", reactor, "WasmServeSnapshot On", "WasmServeGrant log"),
@@ -81,6 +81,8 @@ def httpd(make_httpd, guest):
               plugin("chancy", reactor, "WasmServeGrant log random"),
               plugin("stored", reactor, "WasmServeSnapshot Auto", "WasmServeGrant log kv"),
               plugin("filed", reactor, 'WasmServeGrant log "dir:${docroot}:/files"'),
+              # The administrator's word, also for time and random numbers.
+              plugin("asked", reactor, "WasmServeSnapshot On", "WasmServeGrant log clock random"),
               plugin("looks", "said/looks.wasm"), plugin("lacks", "said/lacks.wasm"),
               plugin("opens", "said/opens.wasm", "WasmServeSnapshot On", 'WasmServeGrant "dir:${docroot}:/open"')]
 
@@ -118,7 +120,7 @@ def test_without_it_each_instance_initializes_itself(httpd):
     assert initialized(httpd, "fresh", mark) == 3
 
 
-@pytest.mark.parametrize("name, times", [("usual", 1), ("timed", 3), ("chancy", 3), ("stored", 3), ("filed", 3)])
+@pytest.mark.parametrize("name, times", [("usual", 1), ("timed", 3), ("chancy", 3), ("stored", 3), ("filed", 3), ("asked", 1)])
 def test_by_itself_where_it_makes_no_difference(httpd, name, times):
     httpd.expect_log(r"plugin %s@\w+.*initialized" % name)
     mark = httpd.log_mark()

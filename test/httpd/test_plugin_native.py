@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """WasmServeEngine: the first request does not wait for the compiler, a fault of a guest stays the guest's, and where no
 code can be executed everything works all the same."""
+import fcntl
 import json
 import os
 import platform
 import re
+import struct
 import subprocess
 import sys
 
@@ -154,6 +156,55 @@ def test_of_many_children_one_compiles_for_the_cache(make_httpd):
     assert len(lines("is kept")) == len({name for _, name in lines("is kept")}) == 2
     assert len({child for child, _ in lines("is used")}) == children
     check_calls(server)
+
+
+@pytest.mark.skipif(os.environ.get("MPM", "event") == "prefork", reason="under prefork the parent compiles")
+def test_nobody_waits_for_the_compiler(make_httpd):
+    """It cannot go on here, for somebody else has the lock of the code cache: guests run interpreted, children come and
+    go, and what is made after that is compiled."""
+    def setup(h):
+        files(h)
+        h.make_private("cache")
+        path = h.write("cache/.lock", b"", mode=0o600)
+        owner = os.stat(h.path("cache"))
+        os.chown(path, owner.st_uid, owner.st_gid)
+    server = make_httpd(config=config("auto", CACHE), setup=setup, log_level="debug", start=False)
+    fd = os.open(server.path("cache/.lock"), os.O_RDWR)
+    try:
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        server.start()
+        for _ in range(2):
+            check_calls(server)
+            assert set(tiers(server).values()) == {"interpreter"}
+            server.graceful()
+        server.stop()
+        assert [name for name in os.listdir(server.path("cache")) if name != ".lock"] == []
+        server.start()
+        check_calls(server)
+    finally:
+        os.close(fd)
+    server._wait(lambda: set(tiers(server).values()) == {"compiler"}, "compiled code")
+    check_calls(server)
+
+
+def test_perf_is_told_the_names_of_functions_where_it_is_asked_for(make_httpd):
+    """In the process that has the code, in a file of its own."""
+    maps = []
+    for environment in ({}, {"WASMSERVE_PERF_MAP": "1"}):
+        server = make_httpd(config=config("auto"), setup=files, environment=environment)
+        server._wait(lambda: set(tiers(server).values()) == {"compiler"}, "compiled code")
+        check_calls(server)
+        pids = server._listening_children() | {server.process.pid}
+        maps.append([path for path in map("/tmp/perf-%d.map".__mod__, pids) if os.path.exists(path)])
+        server.stop()
+    try:
+        assert maps[0] == [] and maps[1] != []
+        for path in maps[1]:
+            with open(path, encoding="ascii") as lines:
+                assert re.search(r"^[0-9a-f]+ [0-9a-f]+ wasm:_start$", lines.read(), re.M)
+    finally:
+        for path in maps[0] + maps[1]:
+            os.unlink(path)
 
 
 # prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN), which goes on to the program and all its children.

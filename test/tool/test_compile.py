@@ -5,6 +5,7 @@ import fcntl
 import os
 import platform
 import re
+import stat
 import struct
 import subprocess
 import time
@@ -139,11 +140,23 @@ def test_a_link_or_a_device_is_no_file(cache, module, tmp_path):
     run_sum(cache, module)
     [file] = files(cache)
     file.rename(tmp_path / "away")
-    for make in (lambda: file.symlink_to(tmp_path / "away"), lambda: os.mkfifo(file, 0o644)):
+    elsewhere = tmp_path / "elsewhere"
+    makes = [lambda: file.symlink_to(tmp_path / "away"), lambda: file.symlink_to(tmp_path / "none"),
+             lambda: os.mkfifo(file, 0o644), lambda: os.mknod(file, 0o644 | stat.S_IFSOCK)]
+    if os.geteuid() == 0:
+        elsewhere.write_bytes((tmp_path / "away").read_bytes())
+        os.chown(elsewhere, 12345, 12345)  # who has it open for writing may go on doing so
+        makes += [lambda: os.mknod(file, 0o644 | stat.S_IFCHR, os.makedev(1, 5)), lambda: file.hardlink_to(elsewhere)]
+    for make in makes:
         file.unlink(missing_ok=True)
         make()
         assert "is not used" in run_sum(cache, module)
-        assert file.is_file() and not file.is_symlink()
+        assert file.is_file() and not file.is_symlink() and file.stat().st_nlink == 1
+    # What cannot be replaced is left, and everything works without.
+    file.unlink()
+    file.mkdir()
+    said = run_sum(cache, module)
+    assert "is not a file with code" in said and "is not kept" in said and file.is_dir()
 
 
 def test_a_directory_that_nothing_is_executed_from_is_a_cache_all_the_same(cache, module):

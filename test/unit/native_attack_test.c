@@ -499,6 +499,39 @@ TEST(signals_that_are_sent_go_to_who_was_there_before_and_the_guest_goes_on)
     }
 }
 
+/* One after the other has the instance, each with a stack of its own below the gates. */
+static void *call_from_a_thread(void *baton)
+{
+    fixture *f = baton;
+    uint32_t result = 1;
+    const bool good = fixture_call(f, "f", 16, &result) == WASM_OK && result == 0 &&
+                      fixture_call(f, "f", 0x7FFFFFFF, NULL) == WASM_E_OOB_MEMORY;
+
+    return good ? baton : NULL;
+}
+
+TEST(an_instance_goes_from_thread_to_thread)
+{
+    if (!is_possible())
+        return;
+    for (size_t m = 0; m < MODES; m++) {
+        fixture f;
+
+        CASE("%s", modes[m].name);
+        REQUIRE(open_compiled(&f, MODULE_LOAD, &modes[m]));
+        for (int i = 0; i < 4; i++) {
+            pthread_t thread;
+            void *answer = NULL;
+
+            CHECK(call_from_a_thread(&f) == &f);
+            REQUIRE(pthread_create(&thread, NULL, call_from_a_thread, &f) == 0);
+            pthread_join(thread, &answer);
+            CHECK(answer == &f);
+        }
+        fixture_close(&f);
+    }
+}
+
 /* ---- executable memory ----------------------------------------------------------------------- */
 
 /* In a child under MemoryDenyWriteExecute: 0, 77 (the kernel has no such thing), or the line. */
