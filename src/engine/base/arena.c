@@ -155,8 +155,10 @@ static void *arena_alloc_large(arena *a, size_t bytes)
     return chunk + 1;
 }
 
-void *arena_alloc(arena *a, size_t count, size_t size)
+/* *dirty: what is in the block has to be zeroed by whoever wants zeros. */
+static void *arena_block(arena *a, size_t count, size_t size, size_t *dirty)
 {
+    *dirty = 0;
     if (size != 0 && count > (SIZE_MAX - ALIGNMENT) / size)
         return NULL;
     size_t bytes = count * size;
@@ -178,7 +180,24 @@ void *arena_alloc(arena *a, size_t count, size_t size)
     }
     void *block = a->next;
     a->next += bytes;
-    return a->used_before ? memset(block, 0, bytes) : block;
+    if (a->used_before)
+        *dirty = bytes;
+    return block;
+}
+
+void *arena_alloc(arena *a, size_t count, size_t size)
+{
+    size_t dirty;
+    void *block = arena_block(a, count, size, &dirty);
+
+    return dirty ? memset(block, 0, dirty) : block;
+}
+
+void *arena_alloc_unset(arena *a, size_t count, size_t size)
+{
+    size_t dirty;
+
+    return arena_block(a, count, size, &dirty);
 }
 
 char *arena_copy(arena *a, const void *bytes, size_t length)

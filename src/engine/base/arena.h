@@ -46,6 +46,8 @@ void arena_clear(arena *a);
 /* Zeroed, aligned to 16. NULL when the quota or the system refuses, or when the product overflows.
  * count*size of 0 gives a unique non-NULL pointer. */
 void *arena_alloc(arena *a, size_t count, size_t size);
+/* The same for who writes all of it before it is read: not zeroed. */
+void *arena_alloc_unset(arena *a, size_t count, size_t size);
 #define ARENA_NEW(a, type)          ((type *)arena_alloc((a), 1, sizeof(type)))
 #define ARENA_ARRAY(a, type, count) ((type *)arena_alloc((a), (count), sizeof(type)))
 /* A copy of length bytes plus a terminating 0. */

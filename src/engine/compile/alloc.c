@@ -29,7 +29,7 @@ bool alloc_room(ir_func *f, void *items, uint32_t *capacity, uint32_t wanted, si
         }
         more *= 2;
     }
-    void *fresh = arena_alloc(f->arena, more, size);
+    void *fresh = arena_alloc_unset(f->arena, more, size);
     if (!fresh) {
         f->status = WASM_E_QUOTA;
         return false;
@@ -44,6 +44,15 @@ bool alloc_room(ir_func *f, void *items, uint32_t *capacity, uint32_t wanted, si
 static void *take(ir_func *f, size_t count, size_t size)
 {
     void *block = arena_alloc(f->arena, count, size);
+    if (!block)
+        f->status = WASM_E_QUOTA;
+    return block;
+}
+
+/* For what is written before it is read. */
+static void *take_unset(ir_func *f, size_t count, size_t size)
+{
+    void *block = arena_alloc_unset(f->arena, count, size);
     if (!block)
         f->status = WASM_E_QUOTA;
     return block;
@@ -94,31 +103,8 @@ static void put_in_sequence(alloc_state *s)
         s->blocks[s->sequence[i]].assigned = false;
 }
 
-/* A use outside of the value's block. */
-typedef struct far_use {
-    uint32_t block, next; /* next: 1 + index */
-} far_use;
-
-typedef struct far_uses {
-    far_use *items;
-    uint32_t count, capacity;
-    uint32_t *head;       /* by value: 1 + index */
-    uint32_t *last_block; /* by value: 1 + the block of the last one, to leave out doubles */
-} far_uses;
-
-static void add_far_use(ir_func *f, far_uses *u, ir_ref value, uint32_t block)
-{
-    if (u->last_block[value] == block + 1)
-        return;
-    if (!alloc_room(f, &u->items, &u->capacity, u->count + 1, sizeof *u->items))
-        return;
-    u->last_block[value] = block + 1;
-    u->items[u->count] = (far_use){block, u->head[value]};
-    u->head[value] = ++u->count;
-}
-
 /* The request of one instruction, behind those of the ones before it. */
-static void collect_request(alloc_state *s, far_uses *in, ir_ref ref, uint32_t block)
+static void collect_request(alloc_state *s, ir_ref ref)
 {
     enum { USUAL = 32 }; /* operands there is room for before the target has to ask for more */
     ir_func *f = s->f;
@@ -142,13 +128,10 @@ static void collect_request(alloc_state *s, far_uses *in, ir_ref ref, uint32_t b
     if (made != s->operands + first && r->in_count)
         memcpy(s->operands + first, made, r->in_count * sizeof *made);
     s->operand_count += places;
-    for (uint32_t k = first; k < first + r->in_count; k++)
-        if (f->instrs[s->operands[k].value].block != block)
-            add_far_use(f, in, s->operands[k].value, block);
 }
 
 /* Asks for every instruction's operands; numbers positions. */
-static void collect(alloc_state *s, far_uses *in, far_uses *out)
+static void collect(alloc_state *s)
 {
     ir_func *f = s->f;
     uint32_t position = 1;
@@ -171,6 +154,7 @@ static void collect(alloc_state *s, far_uses *in, far_uses *out)
             bool folded = instr->flags & IR_FOLDED;
             position++;
             s->out->operands[ref] = s->operand_count;
+            s->out->result[ref] = (alloc_place){ALLOC_NONE, 0};
             s->values[ref] = (alloc_value){
                 .next = ALLOC_NEVER,
                 .type = instr->type,
@@ -179,79 +163,11 @@ static void collect(alloc_state *s, far_uses *in, far_uses *out)
                 .where = ALLOC_NOWHERE,
                 .hint = ALLOC_NOWHERE,
             };
-            if (instr->op == IR_PHI) {
-                const ir_ref *item = ir_list_items(f, instr->extra);
-                for (uint32_t p = 0; p < f->blocks[block].pred_count; p++) {
-                    uint32_t pred = f->blocks[block].preds[p];
-                    if (f->instrs[item[p]].block != pred || f->instrs[item[p]].op == IR_PHI)
-                        add_far_use(f, out, item[p], pred);
-                }
-            }
             if (alloc_has_request(instr))
-                collect_request(s, in, ref, block);
+                collect_request(s, ref);
         }
         s->blocks[block].last_position = position - 1;
         s->blocks[block].request_count = s->request_count - s->blocks[block].first_request;
-    }
-}
-
-typedef struct live_chain {
-    ir_ref value;
-    uint32_t next;
-} live_chain;
-
-/* Follows each value from its far uses up to its definition. */
-static void find_live(alloc_state *s, const far_uses *in, const far_uses *out)
-{
-    ir_func *f = s->f;
-    uint32_t *seen = take(f, f->block_count, sizeof *seen);
-    uint32_t *stack = take(f, f->block_count, sizeof *stack);
-    uint32_t *head = take(f, f->block_count, sizeof *head);
-    live_chain *chain = NULL;
-    uint32_t count = 0, capacity = 0;
-    if (!seen || !stack || !head)
-        return;
-    for (ir_ref value = f->instr_count - 1; value && !f->status; value--) {
-        uint32_t depth = 0, home = f->instrs[value].block;
-        if (!in->head[value] && !out->head[value])
-            continue;
-        /* The analyzer takes a list for one without items. NOLINTBEGIN(clang-analyzer-core.*) */
-        for (uint32_t u = in->head[value]; u; u = in->items[u - 1].next)
-            if (in->items[u - 1].block != home && seen[in->items[u - 1].block] != value) {
-                seen[in->items[u - 1].block] = value;
-                stack[depth++] = in->items[u - 1].block;
-            }
-        for (uint32_t u = out->head[value]; u; u = out->items[u - 1].next)
-            if (out->items[u - 1].block != home && seen[out->items[u - 1].block] != value) {
-                seen[out->items[u - 1].block] = value;
-                stack[depth++] = out->items[u - 1].block;
-            }
-        /* NOLINTEND(clang-analyzer-core.*) */
-        while (depth) {
-            uint32_t block = stack[--depth];
-            if (!alloc_room(f, &chain, &capacity, count + 1, sizeof *chain))
-                return;
-            chain[count] = (live_chain){value, head[block]};
-            head[block] = ++count;
-            s->blocks[block].live_count++;
-            for (uint32_t p = 0; p < f->blocks[block].pred_count; p++) {
-                uint32_t pred = f->blocks[block].preds[p];
-                if (pred != home && seen[pred] != value) {
-                    seen[pred] = value;
-                    stack[depth++] = pred;
-                }
-            }
-        }
-    }
-    for (uint32_t i = 0; i < s->sequence_count; i++) {
-        alloc_block *b = &s->blocks[s->sequence[i]];
-        b->live = take(f, b->live_count, sizeof *b->live);
-        if (!b->live)
-            return;
-        uint32_t k = 0;
-        for (uint32_t c = head[s->sequence[i]]; c; c = chain[c - 1].next)
-            /* NOLINTNEXTLINE(clang-analyzer-core.*): a chain that has a head has items */
-            b->live[k++] = (alloc_live){chain[c - 1].value, ALLOC_FAREST};
     }
 }
 
@@ -265,13 +181,19 @@ typedef struct pressure {
     uint32_t now[2], most[2];
 } pressure;
 
-static void born(pressure *p, const alloc_value *v)
+/* A use is seen, from below: the value lives from here upwards. */
+static void seen(alloc_state *s, pressure *p, ir_ref value, uint32_t at)
 {
-    unsigned kind = alloc_is_vector((ir_type)v->type);
-    if (v->remade)
+    alloc_value *v = &s->values[value];
+    if (v->next <= at)
         return;
-    if (++p->now[kind] > p->most[kind])
-        p->most[kind] = p->now[kind];
+    if (v->next == ALLOC_NEVER) {
+        unsigned kind = alloc_is_vector((ir_type)v->type);
+        s->living[s->living_count++] = value;
+        if (!v->remade && ++p->now[kind] > p->most[kind])
+            p->most[kind] = p->now[kind];
+    }
+    v->next = at;
 }
 
 /* What the phis of `below` take from the block. Edges are looked for before phis: a dispatch loop
@@ -287,11 +209,7 @@ static void enter_phis(alloc_state *s, uint32_t block, const ir_block *below, ui
             continue;
         for (ir_ref ref = below->first; ref && f->instrs[ref].op == IR_PHI;
              ref = f->instrs[ref].next) {
-            alloc_value *v = &s->values[ir_list_items(f, f->instrs[ref].extra)[p]];
-            if (v->next == ALLOC_NEVER)
-                born(pressed, v);
-            if (v->next > end)
-                v->next = end;
+            seen(s, pressed, ir_list_items(f, f->instrs[ref].extra)[p], end);
         }
     }
 }
@@ -310,25 +228,52 @@ static void enter_from_below(alloc_state *s, uint32_t block, uint32_t end, press
             from += ALLOC_FAR_EXIT;
         if (b->is_cold && !f->blocks[block].is_cold)
             from += ALLOC_FAR_COLD;
-        for (const alloc_live *l = below->live; l < below->live + below->live_count; l++) {
-            alloc_value *v = &s->values[l->value];
-            uint32_t at = sum(from, l->distance);
-            if (v->next > at) {
-                if (v->next == ALLOC_NEVER)
-                    born(pressed, v);
-                v->next = at;
-            }
-        }
+        for (const alloc_live *l = below->live; l < below->live + below->live_count; l++)
+            seen(s, pressed, l->value, sum(from, l->distance));
         enter_phis(s, block, b, end, pressed);
     }
 }
 
-/* One block backwards: distances of all uses in it and of what lives at its beginning. True: the
- * latter are others than before. */
-static bool measure_block(alloc_state *s, uint32_t block)
+/* What lives at the beginning of the block, and how far away its next use is: what has been seen
+ * and not been met where it is made. `call`: position of the first call, or ALLOC_NEVER. */
+static void note_living(alloc_state *s, alloc_block *a, uint32_t call)
 {
-    ir_func *f = s->f;
-    bool changed = false;
+    enum { SLAB = 2048 };
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < s->living_count; i++)
+        if (s->values[s->living[i]].next != ALLOC_NEVER)
+            s->living[count++] = s->living[i];
+    s->living_count = 0;
+    a->changed = a->grown = count > a->live_count;
+    if (a->grown) {
+        if (s->live_left < count) {
+            s->live_left = count > SLAB ? count : SLAB;
+            s->live_room = arena_alloc_unset(s->f->arena, s->live_left, sizeof *s->live_room);
+            if (!s->live_room) {
+                s->f->status = WASM_E_QUOTA;
+                return;
+            }
+        }
+        a->live = s->live_room;
+        a->live_count = count;
+        s->live_room += count;
+        s->live_left -= count;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        alloc_value *v = &s->values[s->living[i]];
+        uint32_t distance = sum(v->next - a->first_position,
+                                call != ALLOC_NEVER && v->next > call ? ALLOC_FAR_CALL : 0);
+        if (!a->grown)
+            a->changed |= a->live[i].value != s->living[i] || a->live[i].distance != distance;
+        a->live[i] = (alloc_live){s->living[i], distance};
+        v->next = ALLOC_NEVER;
+    }
+}
+
+/* One block backwards: distances of all uses in it, and what lives at its beginning. */
+static void measure_block(alloc_state *s, uint32_t block)
+{
+    const ir_func *f = s->f;
     alloc_block *a = &s->blocks[block];
     uint32_t position = a->last_position, call = ALLOC_NEVER;
     const alloc_request *r = s->requests + a->first_request + a->request_count;
@@ -355,37 +300,22 @@ static bool measure_block(alloc_state *s, uint32_t block)
         if (alloc_is_call(instr->op))
             call = position;
         for (uint32_t k = first; k < last; k++) {
-            alloc_value *v = &s->values[s->operands[k].value];
-            if (v->next == ALLOC_NEVER)
-                born(&pressed, v);
-            v->next = position;
+            seen(s, &pressed, s->operands[k].value, position);
         }
     }
     a->pressure[0] = pressed.most[0];
     a->pressure[1] = pressed.most[1];
-    for (alloc_live *l = a->live; l < a->live + a->live_count; l++) {
-        uint32_t at = s->values[l->value].next;
-        uint32_t distance = at == ALLOC_NEVER ? ALLOC_FAREST : at - a->first_position;
-        if (call != ALLOC_NEVER && at > call)
-            distance = sum(distance, ALLOC_FAR_CALL);
-        if (distance > ALLOC_FAREST)
-            distance = ALLOC_FAREST;
-        changed |= l->distance != distance;
-        l->distance = distance;
-        s->values[l->value].next = ALLOC_NEVER;
-    }
-    return changed;
+    note_living(s, a, call);
 }
 
-/* Whether the block looks at distances that have become others since it was measured: of a loop
- * whose header had not been measured then, or of a block that was measured anew. */
-static bool is_stale(const alloc_state *s, uint32_t block)
+/* Whether an edge goes back to what was not measured when the block was: around a loop, or out of
+ * a cold block, which stands behind all others. */
+static bool goes_back(const alloc_state *s, uint32_t block)
 {
     uint32_t count;
     const uint32_t *succ = alloc_successors(s->f, block, &count);
     for (uint32_t k = 0; k < count; k++)
-        if (s->blocks[succ[k]].moved ||
-            s->blocks[succ[k]].first_position <= s->blocks[block].first_position)
+        if (s->blocks[succ[k]].first_position <= s->blocks[block].first_position)
             return true;
     return false;
 }
@@ -399,19 +329,45 @@ static uint32_t loop_around(const ir_func *f, uint32_t header)
     return f->blocks[at].loop_depth < depth ? f->blocks[at].loop : 0;
 }
 
+/* Measures a block, and notes which that look at it have to be measured anew: those that are still
+ * to come in this pass if a distance has become another, all if something lives that did not. */
+static void measure_again(alloc_state *s, uint32_t block, bool *more)
+{
+    const ir_block *b = &s->f->blocks[block];
+    alloc_block *a = &s->blocks[block];
+    a->due = false;
+    measure_block(s, block);
+    for (uint32_t p = 0; p < b->pred_count && a->changed; p++) {
+        alloc_block *above = &s->blocks[b->preds[p]];
+        bool behind = above->first_position >= a->first_position;
+        if (!behind || a->grown)
+            above->due = true;
+        *more |= behind && a->grown;
+    }
+}
+
 static void measure(alloc_state *s)
 {
     ir_func *f = s->f;
-    bool loops = false;
-    for (uint32_t i = s->sequence_count; i-- > 0;) {
-        (void)measure_block(s, s->sequence[i]);
-        loops |= f->blocks[s->sequence[i]].is_loop_header;
+    bool more = false;
+    for (uint32_t i = s->sequence_count; i-- > 0 && !f->status;) {
+        uint32_t block = s->sequence[i];
+        measure_block(s, block);
+        s->blocks[block].due = goes_back(s, block);
+        more |= s->blocks[block].due;
     }
-    if (!loops)
-        return;
-    for (uint32_t i = s->sequence_count; i-- > 0;)
-        if (is_stale(s, s->sequence[i]))
-            s->blocks[s->sequence[i]].moved = measure_block(s, s->sequence[i]);
+    while (more && !f->status) {
+        more = false;
+        for (uint32_t i = s->sequence_count; i-- > 0 && !f->status;)
+            if (s->blocks[s->sequence[i]].due)
+                measure_again(s, s->sequence[i], &more);
+    }
+}
+
+/* Loops want what the most demanding of their blocks does. */
+static void measure_loops(alloc_state *s)
+{
+    const ir_func *f = s->f;
     for (uint32_t i = s->sequence_count; i-- > 0;) {
         uint32_t block = s->sequence[i];
         if (f->blocks[block].is_cold)
@@ -455,31 +411,27 @@ wasm_status allocate(ir_func *f, const alloc_target *target, alloc_outcome *out)
     if (f->status)
         return f->status;
     size_t n = f->instr_count;
-    far_uses in = {0}, below = {0};
     alloc_state *s = take(f, 1, sizeof *s);
     if (!s)
         return f->status;
     s->f = f;
     s->target = target;
     s->out = out;
-    out->result = take(f, n, sizeof *out->result);
-    out->operands = take(f, n, sizeof *out->operands);
+    out->result = take_unset(f, n, sizeof *out->result);
+    out->operands = take_unset(f, n, sizeof *out->operands);
     s->blocks = take(f, f->block_count, sizeof *s->blocks);
-    s->values = take(f, n, sizeof *s->values);
-    in.head = take(f, n, sizeof *in.head);
-    in.last_block = take(f, n, sizeof *in.last_block);
-    below.head = take(f, n, sizeof *below.head);
-    below.last_block = take(f, n, sizeof *below.last_block);
+    s->values = take_unset(f, n, sizeof *s->values);
+    s->living = take_unset(f, n, sizeof *s->living);
     if (f->status)
         return f->status;
     rank_registers(s);
     put_in_sequence(s);
     if (!f->status)
-        collect(s, &in, &below);
-    if (!f->status)
-        find_live(s, &in, &below);
+        collect(s);
     if (!f->status)
         measure(s);
+    if (!f->status)
+        measure_loops(s);
     if (!f->status)
         alloc_assign(s);
     if (!f->status)

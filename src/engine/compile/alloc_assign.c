@@ -14,7 +14,7 @@
  */
 #include "alloc_internal.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 /* The instruction that is being served. */
 typedef struct step {
@@ -165,8 +165,10 @@ static void serve_registers(alloc_state *s, step *t, const alloc_request *r)
                 continue;
             uint8_t reg = s->values[o->value].where;
             bool suits = reg != ALLOC_NOWHERE && !(o->late && (t->hard & alloc_bit(reg)));
-            if (pass == 0 && !suits)
+            if (pass == 0 && !suits) {
+                s->out->places[t->base + k].kind = ALLOC_NONE;
                 continue;
+            }
             if (pass == 1 && s->out->places[t->base + k].kind == ALLOC_REG)
                 continue;
             if (!suits && o->use == ALLOC_USE_NEAR && stays_in_slot(s, t, o->value)) {
@@ -433,7 +435,7 @@ static alloc_held *keep(alloc_state *s, uint32_t block, uint8_t *count)
     enum { SLAB = 512 };
     uint32_t n = (uint32_t)__builtin_popcountll(s->full);
     if (s->held_left < n) {
-        s->held_room = ARENA_ARRAY(s->f->arena, alloc_held, SLAB);
+        s->held_room = arena_alloc_unset(s->f->arena, SLAB, sizeof *s->held_room);
         s->held_left = s->held_room ? SLAB : 0;
         if (!s->held_room) {
             s->f->status = WASM_E_QUOTA;
@@ -480,11 +482,18 @@ static void make_room_for_loop(alloc_state *s, uint32_t block)
     }
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const alloc_live *x = a, *y = b;
+    return (x->value > y->value) - (x->value < y->value);
+}
+
 /* Loads what a loop uses soon before it begins. */
 static void ask_for_loop(alloc_state *s, uint32_t block)
 {
     const alloc_block *a = &s->blocks[block];
     uint32_t spare[2];
+    qsort(a->live, a->live_count, sizeof *a->live, by_number);
     for (unsigned kind = 0; kind < 2; kind++)
         spare[kind] = (uint32_t)__builtin_popcountll(s->allowed[kind] & ~s->full);
     for (uint32_t i = 0; i < a->live_count; i++) {

@@ -32,7 +32,7 @@ typedef struct alloc_held {
 } alloc_held;
 
 typedef struct alloc_block {
-    alloc_live *live; /* values that live at its beginning, by number; without its phis */
+    alloc_live *live; /* values that live at its beginning, without its phis */
     uint32_t live_count;
     uint32_t first_position, last_position; /* each instruction of the block has one */
     uint32_t first_request, request_count;  /* of those that ask for something */
@@ -40,8 +40,10 @@ typedef struct alloc_block {
                                 header: in the whole loop */
     alloc_held *begin, *end; /* registers at its borders, by number of the register */
     uint8_t begin_count, end_count;
-    bool moved;    /* what lives at its beginning has other distances than at first */
-    bool assigned; /* `begin` and `end` are known; during the assignment */
+    bool due;            /* has to be measured anew */
+    bool changed, grown; /* by the last measuring: what lives at its beginning, or a distance;
+                            more lives there */
+    bool assigned;       /* `begin` and `end` are known; during the assignment */
     bool begun;
 } alloc_block;
 
@@ -96,6 +98,11 @@ typedef struct alloc_state {
     alloc_operand *operands;
     uint32_t *next_use; /* position of the next after this instruction, or ALLOC_NEVER */
     uint32_t operand_count, operand_capacity;
+
+    ir_ref *living; /* what has been seen below the present instruction of measure_block() */
+    uint32_t living_count;
+    alloc_live *live_room; /* for alloc_block.live */
+    uint32_t live_left;
 
     /* Registers: */
     ir_ref held[ALLOC_REGS];
