@@ -46,14 +46,20 @@ static void *grown(code_buffer *b, void *array, uint32_t count, uint32_t *capaci
     return block;
 }
 
+bool code_room_made(code_buffer *b, uint32_t count)
+{
+    uint8_t *block = grown(b, b->bytes, b->length, &b->capacity, count, 1);
+    if (!block)
+        return false;
+    b->bytes = block;
+    return true;
+}
+
 void code_put(code_buffer *b, const void *bytes, uint32_t count)
 {
-    uint8_t *block = b->bytes;
-    if ((b->capacity - b->length < count || b->status) &&
-        !(block = grown(b, b->bytes, b->length, &b->capacity, count, 1)))
+    if (!code_room(b, count) || !count)
         return;
-    b->bytes = block;
-    memcpy(block + b->length, bytes, count);
+    memcpy(b->bytes + b->length, bytes, count);
     b->length += count;
 }
 

@@ -72,6 +72,12 @@ static inline void code_put_byte(code_buffer *b, uint8_t byte)
     else
         code_put(b, &byte, 1);
 }
+/* Whether `count` bytes more fit, from `length` on: they are made room for. */
+bool code_room_made(code_buffer *b, uint32_t count);
+static inline bool code_room(code_buffer *b, uint32_t count)
+{
+    return (b->capacity - b->length >= count && !b->status) || code_room_made(b, count);
+}
 void code_align(code_buffer *b, uint32_t alignment, uint8_t fill);
 void code_add_reloc(code_buffer *b, uint32_t at, code_reloc_kind kind, uint32_t index);
 void code_add_site(code_buffer *b, uint32_t code, uint32_t offset);

@@ -7,9 +7,8 @@
  *          VEX form; REX, VEX, ModRM, SIB and displacements are made nowhere else. Immediates
  *          follow with x64_imm8/32.
  *
- *          Labels: forward jumps take four bytes, unless an earlier pass over the same function has
- *          shown that one suffices (x64_asm.hints): x64_emit.c assembles twice. If a hint does not
- *          hold, misjudged is set, and the caller assembles again without.
+ *          Labels and jumps: written as if all jumps were long, and moved together by x64_finish(),
+ *          which x64_labels.c is about. Until then offsets are those of what has been written.
  *
  * Memory:  labels are in the function's arena.
  * Threads: those of the function.
@@ -77,27 +76,20 @@ typedef struct x64_mem {
     int32_t disp;
 } x64_mem;
 
-typedef struct x64_fixup {
-    uint32_t at, label, next; /* next: index + 1 in its list */
-    uint32_t against;         /* for tables: subtracted from the target */
-    uint8_t size;             /* 1: short, 4: from its own end, 0: table */
-} x64_fixup;
-
+typedef struct x64_mark x64_mark; /* what depends on where something is: x64_labels.c */
 typedef struct x64_asm {
     code_buffer *out;
     arena *arena;
-    uint32_t *labels;  /* offset, or UINT32_MAX */
-    uint32_t *waiting; /* fixups + 1 by label */
+    uint32_t *labels; /* offset, once x64_finish() is done */
     uint32_t label_count, label_capacity;
-    x64_fixup *fixups;
-    uint32_t fixup_count, fixup_capacity;
-    const uint8_t *hints; /* by forward jump: 1 if short; NULL: nothing known */
-    uint8_t *lengths;     /* what this pass learns for the next */
-    uint32_t hint_count, jump_count, length_capacity;
-    bool misjudged;
-    bool failed; /* out of memory */
+    x64_mark *marks;
+    uint32_t mark_count, mark_capacity;
+    uint32_t first, first_reloc, first_site; /* of what it writes, in the buffer */
+    bool failed;                             /* out of memory */
 } x64_asm;
 
+/* Writes behind what the buffer has. Alignments count from the buffer's beginning. */
+void x64_begin(x64_asm *a, code_buffer *out, arena *memory);
 void x64_byte(x64_asm *a, uint8_t byte);
 void x64_imm8(x64_asm *a, int64_t value);
 void x64_imm32(x64_asm *a, int64_t value);
@@ -113,16 +105,20 @@ void x64_push(x64_asm *a, unsigned reg);
 void x64_pop(x64_asm *a, unsigned reg);
 
 uint32_t x64_label(x64_asm *a);
-void x64_bind(x64_asm *a, uint32_t label);
+void x64_bind(x64_asm *a, uint32_t label); /* here; before x64_finish(), all that are used */
 void x64_jump(x64_asm *a, uint32_t label);
 void x64_jcc(x64_asm *a, enum x64_cc cc, uint32_t label);
-/* The four bytes of a jump table that begins at `table`. */
+/* The four bytes of a jump table that begins at the label `table`. */
 void x64_table_entry(x64_asm *a, uint32_t label, uint32_t table);
+void x64_refer(x64_asm *a, uint32_t label); /* four bytes, from their own end */
 /* code reg, [rip + label]; no immediate may follow. */
 void x64_rip(x64_asm *a, x64_code code, unsigned reg, uint32_t label);
 void x64_call(x64_asm *a, code_reloc_kind kind, uint32_t index);
 void x64_jump_stub(x64_asm *a, code_stub stub);
-void x64_align(x64_asm *a, uint32_t alignment); /* with long nops */
+void x64_align(x64_asm *a, uint32_t alignment); /* with long nops; at most 32 */
+/* Makes jumps as short as they can be, moves the code together and fills in where labels are. Sites
+ * and relocations move along. What labels[] has then is final. */
+void x64_finish(x64_asm *a);
 static inline uint32_t x64_here(const x64_asm *a)
 {
     return a->out->length;

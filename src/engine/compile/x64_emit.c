@@ -3,8 +3,7 @@
  *
  * How:     Blocks in the order of ir_func.order; what follows falls through. Traps, polls that have
  *          something to do and rare cases of conversions stand behind the function, as a list of
- *          x64_cold that is written at the end. The function is assembled twice: the first time all
- *          forward jumps are long, and what could have been short is noted (x64_asm.h).
+ *          x64_cold that is written at the end. Then the assembler shortens the jumps.
  *
  * Memory, threads: those of the function; what is written belongs to the buffer.
  */
@@ -265,9 +264,8 @@ static void emit_table(x64_emitter *e, const x64_cold *c)
     uint32_t list = (uint32_t)c->imm, count = ir_list_count(e->f, list);
     x64_align(&e->a, 4);
     x64_bind(&e->a, c->label);
-    uint32_t table = x64_here(&e->a);
     for (uint32_t n = 0; n + 1 < count; n++)
-        x64_table_entry(&e->a, e->blocks[e->goal[ir_list_items(e->f, list)[n]]], table);
+        x64_table_entry(&e->a, e->blocks[e->goal[ir_list_items(e->f, list)[n]]], c->label);
 }
 
 static void emit_br_table(x64_emitter *e)
@@ -554,23 +552,6 @@ static void body(x64_emitter *e)
     }
 }
 
-/* One pass over the function, from where the buffer stands. */
-static void assemble(x64_emitter *e, code_buffer *out, const x64_asm *before)
-{
-    e->a = (x64_asm){.out = out, .arena = e->f->arena};
-    if (before) {
-        e->a.hints = before->lengths;
-        e->a.hint_count = before->jump_count;
-    }
-    e->cold = NULL;
-    e->cold_tail = &e->cold;
-    e->trap = NULL;
-    e->constant_count = 0;
-    e->next_move = 0;
-    e->i = NULL;
-    body(e);
-}
-
 /* Bytes that results of the function take on the stack: room for x64_emit_return()'s copy. */
 static uint32_t stack_results(const ir_func *f)
 {
@@ -619,7 +600,6 @@ wasm_status x64_emit(ir_func *f, code_buffer *out, uint32_t *entry)
         return status;
 
     code_align(out, 16, 0xCC);
-    uint32_t length = out->length, relocs = out->reloc_count, sites = out->site_count;
     x64_emitter e = {.f = f, .places = &places, .features = x64_features()};
     e.spill = (places.spill_bytes + 15) & ~15u;
     uint32_t results = stack_results(f), outgoing = outgoing_bytes(f);
@@ -628,16 +608,10 @@ wasm_status x64_emit(ir_func *f, code_buffer *out, uint32_t *entry)
         return WASM_E_QUOTA;
     if (!find_goals(&e))
         return WASM_E_QUOTA;
-    assemble(&e, out, NULL);
-    x64_asm first = e.a;
-    for (int pass = 0; pass < 2 && !e.a.failed && !out->status; pass++) {
-        if (pass == 1 && !e.a.misjudged)
-            break;
-        out->length = length;
-        out->reloc_count = relocs;
-        out->site_count = sites;
-        assemble(&e, out, pass == 0 ? &first : NULL);
-    }
-    *entry = length;
+    e.cold_tail = &e.cold;
+    *entry = out->length;
+    x64_begin(&e.a, out, f->arena);
+    body(&e);
+    x64_finish(&e.a);
     return e.a.failed ? WASM_E_QUOTA : out->status;
 }

@@ -140,25 +140,30 @@ static void poll(x64_asm *a, uint32_t leave_label)
 void x64_stubs(code_buffer *out)
 {
     arena memory;
-    arena_init(&memory, out->quota);
-    x64_asm a = {.out = out, .arena = &memory};
-    uint32_t leave_label = x64_label(&a);
+    x64_asm a;
+    uint32_t stubs[STUB_COUNT];
 
+    arena_init(&memory, out->quota);
+    x64_begin(&a, out, &memory);
+    for (unsigned n = 0; n < STUB_COUNT; n++)
+        stubs[n] = x64_label(&a);
     x64_align(&a, 16);
-    out->stubs[STUB_ENTER] = x64_here(&a);
+    x64_bind(&a, stubs[STUB_ENTER]);
     enter(&a);
-    x64_bind(&a, leave_label);
-    out->stubs[STUB_LEAVE] = x64_here(&a);
+    x64_bind(&a, stubs[STUB_LEAVE]);
     leave(&a);
     x64_align(&a, 16);
-    out->stubs[STUB_HELPER] = x64_here(&a);
+    x64_bind(&a, stubs[STUB_HELPER]);
     call_helper(&a);
     x64_align(&a, 16);
-    out->stubs[STUB_POLL] = x64_here(&a);
-    poll(&a, leave_label);
+    x64_bind(&a, stubs[STUB_POLL]);
+    poll(&a, stubs[STUB_LEAVE]);
     x64_align(&a, 16);
-    out->stubs[STUB_TRAP] = x64_here(&a);
-    trap(&a, leave_label);
+    x64_bind(&a, stubs[STUB_TRAP]);
+    trap(&a, stubs[STUB_LEAVE]);
+    x64_finish(&a);
+    for (unsigned n = 0; n < STUB_COUNT && !a.failed; n++)
+        out->stubs[n] = a.labels[stubs[n]];
     if (a.failed && !out->status)
         out->status = WASM_E_QUOTA;
     arena_release(&memory);
