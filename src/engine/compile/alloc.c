@@ -103,31 +103,46 @@ static void put_in_sequence(alloc_state *s)
         s->blocks[s->sequence[i]].assigned = false;
 }
 
+/* Room for operands, in all arrays by operand. */
+static bool room_for_operands(alloc_state *s, uint32_t wanted)
+{
+    uint32_t a = s->operand_capacity, b = a, c = a;
+    if (wanted <= a)
+        return true;
+    if (!alloc_room(s->f, &s->operands, &a, wanted, sizeof *s->operands) ||
+        !alloc_room(s->f, &s->next_use, &b, wanted, sizeof *s->next_use) ||
+        !alloc_room(s->f, &s->out->places, &c, wanted, sizeof *s->out->places))
+        return false;
+    s->operand_capacity = a;
+    return true;
+}
+
 /* The request of one instruction, behind those of the ones before it. */
 static void collect_request(alloc_state *s, ir_ref ref)
 {
     enum { USUAL = 32 }; /* operands there is room for before the target has to ask for more */
-    ir_func *f = s->f;
     uint32_t first = s->operand_count;
-    uint32_t capacity = s->operand_capacity, capacity_next = capacity, capacity_places = capacity;
-    if (!alloc_room(f, &s->requests, &s->request_capacity, s->request_count + 1,
-                    sizeof *s->requests) ||
-        !alloc_room(f, &s->operands, &capacity, first + USUAL, sizeof *s->operands))
+    if (!room_for_operands(s, first + USUAL))
         return;
     alloc_request *r = &s->requests[s->request_count++];
-    *r = (alloc_request){.in = s->operands + first, .in_capacity = capacity - first, .same = -1};
-    s->target->request(s->target->baton, f, ref, r);
-    uint32_t places =
-        r->in_count + r->temps + r->vector_temps + (uint32_t)__builtin_popcountll(r->temp_fixed);
+    *r = (alloc_request){
+        .in = s->operands + first, .in_capacity = s->operand_capacity - first, .same = -1};
+    s->target->request(s->target->baton, s->f, ref, r);
+    uint32_t places = r->in_count + r->temps + r->vector_temps;
+    if (r->temp_fixed)
+        places += (uint32_t)__builtin_popcountll(r->temp_fixed);
     const alloc_operand *made = r->in;
-    if (!alloc_room(f, &s->operands, &capacity, first + places, sizeof *s->operands) ||
-        !alloc_room(f, &s->next_use, &capacity_next, capacity, sizeof *s->next_use) ||
-        !alloc_room(f, &s->out->places, &capacity_places, capacity, sizeof *s->out->places))
+    if (!room_for_operands(s, first + places))
         return;
-    s->operand_capacity = capacity;
-    if (made != s->operands + first && r->in_count)
+    if (r->in_count > USUAL && made != s->operands + first)
         memcpy(s->operands + first, made, r->in_count * sizeof *made);
     s->operand_count += places;
+}
+
+static bool has_request(const ir_instr *in)
+{
+    return !(in->flags & IR_FOLDED) && in->op != IR_PHI && in->op != IR_PARAM &&
+           in->op != IR_CALLEE && in->op != IR_RESULT;
 }
 
 /* Asks for every instruction's operands; numbers positions. */
@@ -151,19 +166,20 @@ static void collect(alloc_state *s)
         }
         for (ir_ref ref = f->blocks[block].first; ref && !f->status; ref = f->instrs[ref].next) {
             const ir_instr *instr = &f->instrs[ref];
-            bool folded = instr->flags & IR_FOLDED;
-            position++;
+            bool asks = has_request(instr);
+            s->at_position[position++] = ref;
             s->out->operands[ref] = s->operand_count;
             s->out->result[ref] = (alloc_place){ALLOC_NONE, 0};
             s->values[ref] = (alloc_value){
                 .next = ALLOC_NEVER,
                 .type = instr->type,
-                .remade = instr->type != IR_VOID && !folded && instr->op != IR_PHI &&
-                          s->target->remakes(s->target->baton, f, ref),
+                .asks = asks,
+                .remade =
+                    asks && instr->type != IR_VOID && s->target->remakes(s->target->baton, f, ref),
                 .where = ALLOC_NOWHERE,
                 .hint = ALLOC_NOWHERE,
             };
-            if (alloc_has_request(instr))
+            if (asks)
                 collect_request(s, ref);
         }
         s->blocks[block].last_position = position - 1;
@@ -182,18 +198,23 @@ typedef struct pressure {
 } pressure;
 
 /* A use is seen, from below: the value lives from here upwards. */
-static void seen(alloc_state *s, pressure *p, ir_ref value, uint32_t at)
+static inline void seen(alloc_state *s, pressure *p, ir_ref value, uint32_t at)
 {
     alloc_value *v = &s->values[value];
     if (v->next <= at)
         return;
     if (v->next == ALLOC_NEVER) {
-        unsigned kind = alloc_is_vector((ir_type)v->type);
         s->living[s->living_count++] = value;
-        if (!v->remade && ++p->now[kind] > p->most[kind])
-            p->most[kind] = p->now[kind];
+        p->now[alloc_is_vector((ir_type)v->type)] += !v->remade;
     }
     v->next = at;
+}
+
+static void note_pressure(pressure *p)
+{
+    for (unsigned kind = 0; kind < 2; kind++)
+        if (p->most[kind] < p->now[kind])
+            p->most[kind] = p->now[kind];
 }
 
 /* What the phis of `below` take from the block. Edges are looked for before phis: a dispatch loop
@@ -232,6 +253,7 @@ static void enter_from_below(alloc_state *s, uint32_t block, uint32_t end, press
             seen(s, pressed, l->value, sum(from, l->distance));
         enter_phis(s, block, b, end, pressed);
     }
+    note_pressure(pressed);
 }
 
 /* What lives at the beginning of the block, and how far away its next use is: what has been seen
@@ -279,16 +301,16 @@ static void measure_block(alloc_state *s, uint32_t block)
     const alloc_request *r = s->requests + a->first_request + a->request_count;
     pressure pressed = {{0, 0}, {0, 0}};
     enter_from_below(s, block, position + 1, &pressed);
-    for (ir_ref ref = f->blocks[block].last; ref; ref = f->instrs[ref].previous, position--) {
-        const ir_instr *instr = &f->instrs[ref];
-        if (instr->type != IR_VOID) {
-            alloc_value *v = &s->values[ref];
+    for (; position >= a->first_position; position--) {
+        ir_ref ref = s->at_position[position];
+        alloc_value *v = &s->values[ref];
+        if (v->type != IR_VOID) {
             v->first_use = v->next;
             if (v->next != ALLOC_NEVER && !v->remade)
                 pressed.now[alloc_is_vector((ir_type)v->type)]--;
             v->next = ALLOC_NEVER;
         }
-        if (!alloc_has_request(instr))
+        if (!v->asks)
             continue;
         uint32_t first = s->out->operands[ref], last = first + (--r)->in_count;
         for (uint32_t k = first; k < last; k++) {
@@ -297,10 +319,11 @@ static void measure_block(alloc_state *s, uint32_t block)
                 next = sum(next, ALLOC_FAR_CALL);
             s->next_use[k] = next;
         }
-        if (alloc_is_call(instr->op))
+        if (alloc_is_call(f->instrs[ref].op))
             call = position;
         for (uint32_t k = first; k < last; k++) {
             seen(s, &pressed, s->operands[k].value, position);
+            note_pressure(&pressed);
         }
     }
     a->pressure[0] = pressed.most[0];
@@ -422,6 +445,8 @@ wasm_status allocate(ir_func *f, const alloc_target *target, alloc_outcome *out)
     s->blocks = take(f, f->block_count, sizeof *s->blocks);
     s->values = take_unset(f, n, sizeof *s->values);
     s->living = take_unset(f, n, sizeof *s->living);
+    s->at_position = take_unset(f, n + 1, sizeof *s->at_position);
+    s->requests = take_unset(f, n, sizeof *s->requests);
     if (f->status)
         return f->status;
     rank_registers(s);

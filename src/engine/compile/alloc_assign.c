@@ -158,7 +158,9 @@ static bool stays_in_slot(const alloc_state *s, const step *t, ir_ref value)
 
 static void serve_registers(alloc_state *s, step *t, const alloc_request *r)
 {
-    for (unsigned pass = 0; pass < 2; pass++)
+    bool again = true; /* first those that are where they may be read */
+    for (unsigned pass = 0; pass < 2 && again; pass++) {
+        again = false;
         for (uint32_t k = 0; k < r->in_count && !s->f->status; k++) {
             const alloc_operand *o = &r->in[k];
             if (o->use != ALLOC_USE_REG && o->use != ALLOC_USE_NEAR)
@@ -167,6 +169,7 @@ static void serve_registers(alloc_state *s, step *t, const alloc_request *r)
             bool suits = reg != ALLOC_NOWHERE && !(o->late && (t->hard & alloc_bit(reg)));
             if (pass == 0 && !suits) {
                 s->out->places[t->base + k].kind = ALLOC_NONE;
+                again = true;
                 continue;
             }
             if (pass == 1 && s->out->places[t->base + k].kind == ALLOC_REG)
@@ -193,6 +196,7 @@ static void serve_registers(alloc_state *s, step *t, const alloc_request *r)
                 t->late |= alloc_bit(reg);
             set_place(s, t->base + k, reg);
         }
+    }
 }
 
 static void serve_any(alloc_state *s, step *t, const alloc_request *r)
@@ -366,18 +370,26 @@ static void assign_instruction(alloc_state *s, ir_ref ref, uint32_t position, al
             r->in[r->same].reg = r->out_reg;
         }
     }
-    for (uint32_t k = 0; k < r->in_count; k++)
+    unsigned uses = 0; /* of each kind: a bit */
+    for (uint32_t k = 0; k < r->in_count; k++) {
         s->values[r->in[k].value].next = s->next_use[t.base + k];
-    serve_fixed(s, &t, r);
-    serve_registers(s, &t, r);
+        uses |= 1u << r->in[k].use;
+    }
+    if (uses & 1u << ALLOC_USE_FIXED)
+        serve_fixed(s, &t, r);
+    if (uses & (1u << ALLOC_USE_REG | 1u << ALLOC_USE_NEAR))
+        serve_registers(s, &t, r);
     if (s->f->status)
         return;
     if (has_value && r->same >= 0)
         serve_same(s, &t, r);
     serve_temporaries(s, &t, r);
-    serve_any(s, &t, r);
-    serve_the_rest(s, &t);
-    alloc_flush(s, ref, ALLOC_FETCHES);
+    if (uses & 1u << ALLOC_USE_ANY)
+        serve_any(s, &t, r);
+    if (t.hard || t.displaced_count)
+        serve_the_rest(s, &t);
+    if (s->pending_count)
+        alloc_flush(s, ref, ALLOC_FETCHES);
     for (uint32_t k = 0; k < r->in_count; k++)
         if (s->values[r->in[k].value].next == ALLOC_NEVER)
             let_die(s, r->in[k].value);
@@ -429,8 +441,8 @@ static bool alive(const alloc_state *s, ir_ref value, uint32_t block)
     return s->values[value].alive_in == block + 1;
 }
 
-/* What registers hold at a border of the block, for the edges. */
-static alloc_held *keep(alloc_state *s, uint32_t block, uint8_t *count)
+/* What registers hold at a border of a block, for the edges. */
+static alloc_held *keep(alloc_state *s, uint8_t *count)
 {
     enum { SLAB = 512 };
     uint32_t n = (uint32_t)__builtin_popcountll(s->full);
@@ -445,8 +457,7 @@ static alloc_held *keep(alloc_state *s, uint32_t block, uint8_t *count)
     alloc_held *list = s->held_room, *item = list;
     for (alloc_set left = s->full; left; left &= left - 1) {
         uint8_t reg = (uint8_t)__builtin_ctzll(left);
-        const ir_instr *i = &s->f->instrs[s->held[reg]];
-        *item++ = (alloc_held){s->held[reg], reg, i->op == IR_PHI && i->block == block};
+        *item++ = (alloc_held){s->held[reg], reg};
     }
     s->held_room += n;
     s->held_left -= n;
@@ -543,6 +554,7 @@ static void place_phis(alloc_state *s, uint32_t block, uint32_t pred, const allo
             continue;
         }
         define(s, phi, reg);
+        s->blocks[block].begin_phis |= alloc_bit(reg);
         for (uint32_t p = 0; p < b->pred_count; p++)
             if (s->values[item[p]].hint == ALLOC_NOWHERE)
                 s->values[item[p]].hint = reg;
@@ -607,7 +619,7 @@ static void begin_block(alloc_state *s, uint32_t block)
     place_phis(s, block, best, from);
     if (b->is_loop_header)
         ask_for_loop(s, block);
-    a->begin = keep(s, block, &a->begin_count);
+    a->begin = keep(s, &a->begin_count);
     a->begun = true;
     for (uint32_t p = 0; p < b->pred_count && !f->status; p++)
         if (s->blocks[b->preds[p]].assigned)
@@ -617,7 +629,7 @@ static void begin_block(alloc_state *s, uint32_t block)
 static void end_block(alloc_state *s, uint32_t block)
 {
     alloc_block *a = &s->blocks[block];
-    a->end = keep(s, UINT32_MAX, &a->end_count);
+    a->end = keep(s, &a->end_count);
     a->assigned = true;
     uint32_t count;
     const uint32_t *succ = alloc_successors(s->f, block, &count);
@@ -630,15 +642,14 @@ void alloc_assign(alloc_state *s)
     ir_func *f = s->f;
     for (uint32_t i = 0; i < s->sequence_count && !f->status; i++) {
         uint32_t block = s->sequence[i];
-        uint32_t position = s->blocks[block].first_position;
-        alloc_request *r = s->requests + s->blocks[block].first_request;
+        const alloc_block *a = &s->blocks[block];
+        alloc_request *r = s->requests + a->first_request;
         begin_block(s, block);
-        for (ir_ref ref = f->blocks[block].first; ref && !f->status;
-             ref = f->instrs[ref].next, position++) {
-            const ir_instr *instr = &f->instrs[ref];
-            if (alloc_has_request(instr))
-                assign_instruction(s, ref, position, r++);
-            else if (!(instr->flags & IR_FOLDED) && instr->op != IR_PHI)
+        for (uint32_t at = a->first_position; at <= a->last_position && !f->status; at++) {
+            ir_ref ref = s->at_position[at];
+            if (s->values[ref].asks)
+                assign_instruction(s, ref, at, r++);
+            else if (!(f->instrs[ref].flags & IR_FOLDED) && f->instrs[ref].op != IR_PHI)
                 arrive(s, ref);
         }
         if (!f->status)

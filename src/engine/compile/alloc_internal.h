@@ -28,7 +28,6 @@ typedef struct alloc_live {
 typedef struct alloc_held {
     ir_ref value;
     uint8_t reg;
-    bool is_phi; /* of the block at whose beginning it is held */
 } alloc_held;
 
 typedef struct alloc_block {
@@ -39,6 +38,7 @@ typedef struct alloc_block {
     uint32_t pressure[2];    /* most values that live at once: integers, vectors. Of a loop's
                                 header: in the whole loop */
     alloc_held *begin, *end; /* registers at its borders, by number of the register */
+    alloc_set begin_phis;    /* those of `begin` that hold a phi of the block */
     uint8_t begin_count, end_count;
     bool due;            /* has to be measured anew */
     bool changed, grown; /* by the last measuring: what lives at its beginning, or a distance;
@@ -51,7 +51,8 @@ typedef struct alloc_block {
 typedef struct alloc_value {
     uint32_t next;        /* position of its next use, or ALLOC_NEVER */
     uint32_t first_use;   /* the same, seen from where it is made */
-    uint8_t type : 7;     /* ir_type */
+    uint8_t type : 6;     /* ir_type */
+    uint8_t asks : 1;     /* it is an instruction with a request */
     uint8_t remade : 1;   /* wherever it is wanted: it has no home */
     uint8_t hint;         /* register that its user would like, or ALLOC_NOWHERE */
     uint8_t where;        /* register that holds it, or ALLOC_NOWHERE */
@@ -91,10 +92,12 @@ typedef struct alloc_state {
     uint32_t sequence_count;
     alloc_value *values; /* by ir_ref */
 
+    ir_ref *at_position; /* the instructions in that order */
+
     /* What the instructions asked for, in that order (`in` is not kept: it is where the operands
      * are), and by operand, like out->places: */
     alloc_request *requests;
-    uint32_t request_count, request_capacity;
+    uint32_t request_count;
     alloc_operand *operands;
     uint32_t *next_use; /* position of the next after this instruction, or ALLOC_NEVER */
     uint32_t operand_count, operand_capacity;
@@ -148,11 +151,6 @@ static inline const uint32_t *alloc_successors(const ir_func *f, uint32_t block,
         return b->succ;
     *count = ir_list_count(f, last->extra);
     return ir_list_items(f, last->extra);
-}
-static inline bool alloc_has_request(const ir_instr *in)
-{
-    return !(in->flags & IR_FOLDED) && in->op != IR_PHI && in->op != IR_PARAM &&
-           in->op != IR_CALLEE && in->op != IR_RESULT;
 }
 /* This instruction, or the next that has code in front of which a move may stand. */
 static inline ir_ref alloc_real(const ir_func *f, ir_ref ref)

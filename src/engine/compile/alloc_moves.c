@@ -30,7 +30,8 @@ alloc_place alloc_home(alloc_state *s, ir_ref value)
 
 void alloc_pend(alloc_state *s, uint32_t to, ir_ref value, uint8_t from)
 {
-    if (!alloc_room(s->f, &s->pending, &s->pending_capacity, s->pending_count + 1,
+    if (s->pending_count == s->pending_capacity &&
+        !alloc_room(s->f, &s->pending, &s->pending_capacity, s->pending_count + 1,
                     sizeof *s->pending))
         return;
     s->pending[s->pending_count++] =
@@ -48,7 +49,8 @@ static void put(alloc_state *s, unsigned phase, ir_ref before, uint8_t type, all
         put(s, phase, before, type, scratch, to);
         return;
     }
-    if (!alloc_room(s->f, &list->items, &list->capacity, list->count + 1, sizeof *list->items))
+    if (list->count == list->capacity &&
+        !alloc_room(s->f, &list->items, &list->capacity, list->count + 1, sizeof *list->items))
         return;
     list->items[list->count++] = (alloc_move){before, type, from, to};
 }
@@ -170,7 +172,7 @@ void alloc_edge(alloc_state *s, uint32_t block, uint32_t successor)
     const alloc_held *there = from->end, *end = from->end + from->end_count;
     for (unsigned i = 0; i < to->begin_count; i++) {
         ir_ref value = to->begin[i].value;
-        if (to->begin[i].is_phi)
+        if (to->begin_phis & alloc_bit(to->begin[i].reg))
             value = ir_list_items(f, f->instrs[value].extra)[pred];
         while (there < end && there->reg < to->begin[i].reg)
             there++;
@@ -183,7 +185,8 @@ void alloc_edge(alloc_state *s, uint32_t block, uint32_t successor)
             ir_ref value = ir_list_items(f, f->instrs[phi].extra)[pred];
             alloc_pend(s, ALLOC_REGS + phi, value, held_at_end(from, value));
         }
-    alloc_flush(s, f->blocks[block].last, ALLOC_EDGES);
+    if (s->pending_count)
+        alloc_flush(s, f->blocks[block].last, ALLOC_EDGES);
 }
 
 static bool same_place(alloc_place a, alloc_place b)
