@@ -156,6 +156,7 @@ static void collect(alloc_state *s)
         uint32_t block = s->sequence[i];
         s->blocks[block].first_position = position;
         s->blocks[block].first_request = s->request_count;
+        s->blocks[block].has_phis = f->instrs[f->blocks[block].first].op == IR_PHI;
         ir_instr *last = &f->instrs[f->blocks[block].last];
         if (last->op == IR_BR_TABLE && ir_list_count(f, last->extra) == 1) {
             /* A table of one: a jump, in front of which moves may stand. */
@@ -170,73 +171,70 @@ static void collect(alloc_state *s)
             s->at_position[position++] = ref;
             s->out->operands[ref] = s->operand_count;
             s->out->result[ref] = (alloc_place){ALLOC_NONE, 0};
+            bool remade =
+                asks && instr->type != IR_VOID && s->target->remakes(s->target->baton, f, ref);
             s->values[ref] = (alloc_value){
                 .next = ALLOC_NEVER,
                 .type = instr->type,
+                .counts = remade ? ALLOC_UNCOUNTED : alloc_is_vector((ir_type)instr->type),
+                .remade = remade,
                 .asks = asks,
-                .remade =
-                    asks && instr->type != IR_VOID && s->target->remakes(s->target->baton, f, ref),
+                .calls = alloc_is_call(instr->op),
                 .where = ALLOC_NOWHERE,
                 .hint = ALLOC_NOWHERE,
             };
             if (asks)
                 collect_request(s, ref);
         }
-        s->blocks[block].last_position = position - 1;
+        s->last_position = s->blocks[block].last_position = position - 1;
         s->blocks[block].request_count = s->request_count - s->blocks[block].first_request;
     }
 }
 
-static uint32_t sum(uint32_t a, uint32_t b)
-{
-    return a + b > ALLOC_FAREST ? ALLOC_FAREST : a + b;
-}
-
-/* What lives at the same time, of each class. */
-typedef struct pressure {
-    uint32_t now[2], most[2];
-} pressure;
+/* A block that is being walked through, backwards. */
+typedef struct measuring {
+    alloc_value *values;
+    ir_ref *living, *living_end; /* what has been seen so far */
+    uint32_t now[3], most[2];    /* what lives at the same time, by alloc_value.counts */
+} measuring;
 
 /* A use is seen, from below: the value lives from here upwards. */
-static inline void seen(alloc_state *s, pressure *p, ir_ref value, uint32_t at)
+static inline void seen(measuring *m, ir_ref value, uint32_t at)
 {
-    alloc_value *v = &s->values[value];
+    alloc_value *v = &m->values[value];
     if (v->next <= at)
         return;
     if (v->next == ALLOC_NEVER) {
-        s->living[s->living_count++] = value;
-        p->now[alloc_is_vector((ir_type)v->type)] += !v->remade;
+        *m->living_end++ = value;
+        m->now[v->counts]++;
     }
     v->next = at;
 }
 
-static void note_pressure(pressure *p)
+static inline void note_pressure(measuring *m)
 {
     for (unsigned kind = 0; kind < 2; kind++)
-        if (p->most[kind] < p->now[kind])
-            p->most[kind] = p->now[kind];
+        if (m->most[kind] < m->now[kind])
+            m->most[kind] = m->now[kind];
 }
 
 /* What the phis of `below` take from the block. Edges are looked for before phis: a dispatch loop
  * has hundreds of both. */
-static void enter_phis(alloc_state *s, uint32_t block, const ir_block *below, uint32_t end,
-                       pressure *pressed)
+static inline void enter_phis(measuring *m, const ir_func *f, uint32_t block, const ir_block *below,
+                              uint32_t end)
 {
-    const ir_func *f = s->f;
-    if (!below->first || f->instrs[below->first].op != IR_PHI)
-        return;
     for (uint32_t p = 0; p < below->pred_count; p++) {
         if (below->preds[p] != block)
             continue;
         for (ir_ref ref = below->first; ref && f->instrs[ref].op == IR_PHI;
-             ref = f->instrs[ref].next) {
-            seen(s, pressed, ir_list_items(f, f->instrs[ref].extra)[p], end);
-        }
+             ref = f->instrs[ref].next)
+            seen(m, ir_list_items(f, f->instrs[ref].extra)[p], end);
     }
 }
 
 /* What lives at the end of the block: into alloc_value.next, as a position. */
-static void enter_from_below(alloc_state *s, uint32_t block, uint32_t end, pressure *pressed)
+static inline void enter_from_below(const alloc_state *s, measuring *m, uint32_t block,
+                                    uint32_t end)
 {
     const ir_func *f = s->f;
     uint32_t count;
@@ -249,23 +247,24 @@ static void enter_from_below(alloc_state *s, uint32_t block, uint32_t end, press
             from += ALLOC_FAR_EXIT;
         if (b->is_cold && !f->blocks[block].is_cold)
             from += ALLOC_FAR_COLD;
-        for (const alloc_live *l = below->live; l < below->live + below->live_count; l++)
-            seen(s, pressed, l->value, sum(from, l->distance));
-        enter_phis(s, block, b, end, pressed);
+        for (const alloc_live *l = below->live, *last = l + below->live_count; l < last; l++)
+            seen(m, l->value, from + l->distance);
+        if (below->has_phis)
+            enter_phis(m, f, block, b, end);
     }
-    note_pressure(pressed);
+    note_pressure(m);
 }
 
 /* What lives at the beginning of the block, and how far away its next use is: what has been seen
  * and not been met where it is made. `call`: position of the first call, or ALLOC_NEVER. */
-static void note_living(alloc_state *s, alloc_block *a, uint32_t call)
+static void note_living(alloc_state *s, const measuring *m, alloc_block *a, uint32_t call)
 {
     enum { SLAB = 2048 };
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < s->living_count; i++)
-        if (s->values[s->living[i]].next != ALLOC_NEVER)
-            s->living[count++] = s->living[i];
-    s->living_count = 0;
+    ir_ref *end = m->living;
+    for (const ir_ref *one = m->living; one < m->living_end; one++)
+        if (m->values[*one].next != ALLOC_NEVER)
+            *end++ = *one;
+    uint32_t count = (uint32_t)(end - m->living);
     a->changed = a->grown = count > a->live_count;
     if (a->grown) {
         if (s->live_left < count) {
@@ -281,13 +280,17 @@ static void note_living(alloc_state *s, alloc_block *a, uint32_t call)
         s->live_room += count;
         s->live_left -= count;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        alloc_value *v = &s->values[s->living[i]];
-        uint32_t distance = sum(v->next - a->first_position,
-                                call != ALLOC_NEVER && v->next > call ? ALLOC_FAR_CALL : 0);
+    alloc_live *l = a->live;
+    for (const ir_ref *one = m->living; one < end; one++, l++) {
+        alloc_value *v = &m->values[*one];
+        uint32_t distance = v->next - a->first_position;
+        if (v->next > call)
+            distance += ALLOC_FAR_CALL;
+        if (distance > ALLOC_FAREST)
+            distance = ALLOC_FAREST;
         if (!a->grown)
-            a->changed |= a->live[i].value != s->living[i] || a->live[i].distance != distance;
-        a->live[i] = (alloc_live){s->living[i], distance};
+            a->changed |= l->value != *one || l->distance != distance;
+        *l = (alloc_live){*one, distance};
         v->next = ALLOC_NEVER;
     }
 }
@@ -295,40 +298,38 @@ static void note_living(alloc_state *s, alloc_block *a, uint32_t call)
 /* One block backwards: distances of all uses in it, and what lives at its beginning. */
 static void measure_block(alloc_state *s, uint32_t block)
 {
-    const ir_func *f = s->f;
     alloc_block *a = &s->blocks[block];
     uint32_t position = a->last_position, call = ALLOC_NEVER;
     const alloc_request *r = s->requests + a->first_request + a->request_count;
-    pressure pressed = {{0, 0}, {0, 0}};
-    enter_from_below(s, block, position + 1, &pressed);
+    measuring m = {s->values, s->living, s->living, {0}, {0}};
+    enter_from_below(s, &m, block, position + 1);
     for (; position >= a->first_position; position--) {
         ir_ref ref = s->at_position[position];
-        alloc_value *v = &s->values[ref];
+        alloc_value *v = &m.values[ref];
         if (v->type != IR_VOID) {
             v->first_use = v->next;
-            if (v->next != ALLOC_NEVER && !v->remade)
-                pressed.now[alloc_is_vector((ir_type)v->type)]--;
+            if (v->next != ALLOC_NEVER)
+                m.now[v->counts]--;
             v->next = ALLOC_NEVER;
         }
         if (!v->asks)
             continue;
         uint32_t first = s->out->operands[ref], last = first + (--r)->in_count;
         for (uint32_t k = first; k < last; k++) {
-            uint32_t next = s->values[s->operands[k].value].next;
-            if (call != ALLOC_NEVER && next > call && next != ALLOC_NEVER && next != position)
-                next = sum(next, ALLOC_FAR_CALL);
+            uint32_t next = m.values[s->operands[k].value].next;
+            if (next > call && next != ALLOC_NEVER)
+                next += ALLOC_FAR_CALL;
             s->next_use[k] = next;
         }
-        if (alloc_is_call(f->instrs[ref].op))
+        if (v->calls)
             call = position;
-        for (uint32_t k = first; k < last; k++) {
-            seen(s, &pressed, s->operands[k].value, position);
-            note_pressure(&pressed);
-        }
+        for (uint32_t k = first; k < last; k++)
+            seen(&m, s->operands[k].value, position);
+        note_pressure(&m);
     }
-    a->pressure[0] = pressed.most[0];
-    a->pressure[1] = pressed.most[1];
-    note_living(s, a, call);
+    a->pressure[0] = m.most[0];
+    a->pressure[1] = m.most[1];
+    note_living(s, &m, a, call);
 }
 
 /* Whether an edge goes back to what was not measured when the block was: around a loop, or out of

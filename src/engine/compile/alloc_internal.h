@@ -19,6 +19,7 @@ enum {
     ALLOC_FAREST = 1 << 28
 };
 #define ALLOC_NEVER UINT32_MAX
+enum { ALLOC_UNCOUNTED = 2 };
 
 typedef struct alloc_live {
     ir_ref value;
@@ -40,6 +41,7 @@ typedef struct alloc_block {
     alloc_held *begin, *end; /* registers at its borders, by number of the register */
     alloc_set begin_phis;    /* those of `begin` that hold a phi of the block */
     uint8_t begin_count, end_count;
+    bool has_phis;
     bool due;            /* has to be measured anew */
     bool changed, grown; /* by the last measuring: what lives at its beginning, or a distance;
                             more lives there */
@@ -51,9 +53,11 @@ typedef struct alloc_block {
 typedef struct alloc_value {
     uint32_t next;        /* position of its next use, or ALLOC_NEVER */
     uint32_t first_use;   /* the same, seen from where it is made */
-    uint8_t type : 6;     /* ir_type */
-    uint8_t asks : 1;     /* it is an instruction with a request */
+    uint8_t type : 3;     /* ir_type */
+    uint8_t counts : 2;   /* to the pressure of its class, or ALLOC_UNCOUNTED: it is remade */
     uint8_t remade : 1;   /* wherever it is wanted: it has no home */
+    uint8_t asks : 1;     /* it is an instruction with a request */
+    uint8_t calls : 1;    /* it is one that takes all registers */
     uint8_t hint;         /* register that its user would like, or ALLOC_NOWHERE */
     uint8_t where;        /* register that holds it, or ALLOC_NOWHERE */
     uint8_t where_from;   /* the same before the present instruction's moves, if … */
@@ -92,7 +96,8 @@ typedef struct alloc_state {
     uint32_t sequence_count;
     alloc_value *values; /* by ir_ref */
 
-    ir_ref *at_position; /* the instructions in that order */
+    ir_ref *at_position; /* the instructions in that order, from 1 on … */
+    uint32_t last_position;
 
     /* What the instructions asked for, in that order (`in` is not kept: it is where the operands
      * are), and by operand, like out->places: */
@@ -102,8 +107,7 @@ typedef struct alloc_state {
     uint32_t *next_use; /* position of the next after this instruction, or ALLOC_NEVER */
     uint32_t operand_count, operand_capacity;
 
-    ir_ref *living; /* what has been seen below the present instruction of measure_block() */
-    uint32_t living_count;
+    ir_ref *living;        /* room for those of one block: see measuring in alloc.c */
     alloc_live *live_room; /* for alloc_block.live */
     uint32_t live_left;
 

@@ -203,16 +203,16 @@ void alloc_finish(alloc_state *s)
         f->status = WASM_E_QUOTA;
         return;
     }
-    for (uint32_t i = 0; i < f->order_count; i++)
-        for (ir_ref ref = f->blocks[f->order[i]].first; ref; ref = f->instrs[ref].next) {
-            if (!s->values[ref].home)
-                continue;
-            alloc_place at = s->out->result[ref], home = {ALLOC_SLOT, s->values[ref].home - 1};
-            if (at.kind == ALLOC_NONE || same_place(at, home))
-                continue;
-            ir_ref before = alloc_real(f, f->instrs[ref].next);
-            put(s, ALLOC_SAVES, before, f->instrs[ref].type, at, home);
-        }
+    for (uint32_t position = 1; position <= s->last_position; position++) {
+        ir_ref ref = s->at_position[position];
+        if (!s->values[ref].home)
+            continue;
+        alloc_place at = s->out->result[ref], home = {ALLOC_SLOT, s->values[ref].home - 1};
+        if (at.kind == ALLOC_NONE || same_place(at, home))
+            continue;
+        ir_ref before = alloc_real(f, f->instrs[ref].next);
+        put(s, ALLOC_SAVES, before, s->values[ref].type, at, home);
+    }
     for (unsigned phase = 0; phase < ALLOC_PHASES; phase++) {
         total += s->moves[phase].count;
         for (uint32_t i = 0; i < s->moves[phase].count; i++)
@@ -224,12 +224,14 @@ void alloc_finish(alloc_state *s)
         return;
     }
     uint32_t at = 0;
-    for (uint32_t i = 0; i < f->order_count; i++)
-        for (ir_ref ref = f->blocks[f->order[i]].first; ref; ref = f->instrs[ref].next) {
-            uint32_t here = count[ref];
-            count[ref] = at;
-            at += here;
+    for (uint32_t i = 0; i < f->order_count; i++) {
+        const alloc_block *b = &s->blocks[f->order[i]];
+        for (uint32_t position = b->first_position; position <= b->last_position; position++) {
+            uint32_t *here = &count[s->at_position[position]], moves = *here;
+            *here = at;
+            at += moves;
         }
+    }
     for (unsigned phase = 0; phase < ALLOC_PHASES; phase++)
         for (uint32_t i = 0; i < s->moves[phase].count; i++) {
             const alloc_move *m = &s->moves[phase].items[i];
