@@ -50,6 +50,7 @@ void *arena_alloc(arena *a, size_t count, size_t size);
 void *arena_alloc_unset(arena *a, size_t count, size_t size);
 #define ARENA_NEW(a, type)          ((type *)arena_alloc((a), 1, sizeof(type)))
 #define ARENA_ARRAY(a, type, count) ((type *)arena_alloc((a), (count), sizeof(type)))
+#define ARENA_ROOM(a, type, count)  ((type *)arena_alloc_unset((a), (count), sizeof(type)))
 /* A copy of length bytes plus a terminating 0. */
 char *arena_copy(arena *a, const void *bytes, size_t length);
 

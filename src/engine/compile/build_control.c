@@ -9,6 +9,7 @@
  * Threads: one for each builder.
  */
 #include "build_impl.h"
+#include "pass.h"
 
 static frame *push_frame(builder *b, frame_kind kind, const wasm_functype *type, uint32_t label)
 {
@@ -60,8 +61,19 @@ static void jump(builder *b, uint32_t to)
     ir_edge(b->f, b->block, to);
 }
 
+/* A condition that is `eqz` of something is that, with the targets changed: at once, since the
+ * order of the blocks follows the targets. */
 static void fork_to(builder *b, ir_ref condition, uint32_t then, uint32_t otherwise)
 {
+    bool swaps;
+
+    condition = fold_condition(b->f, condition, &swaps);
+    if (swaps) {
+        uint32_t first = then;
+
+        then = otherwise;
+        otherwise = first;
+    }
     build_op(b, IR_BR_IF, IR_VOID, condition, 0, 0, 0);
     b->f->blocks[b->block].succ[0] = then;
     b->f->blocks[b->block].succ[1] = otherwise;

@@ -28,7 +28,7 @@ static bool grow(ir_func *f, void **array, uint32_t *capacity, uint64_t need, si
         return true;
     while (wanted < need)
         wanted *= 2;
-    larger = wanted <= UINT32_MAX / 2 ? arena_alloc(f->arena, (size_t)wanted, size) : NULL;
+    larger = wanted <= UINT32_MAX / 2 ? arena_alloc_raw(f->arena, (size_t)wanted, size) : NULL;
     if (!larger) {
         fail(f);
         return false;
@@ -50,6 +50,10 @@ void ir_reset(ir_func *f, arena *memory)
     f->instrs = instrs;
     f->extra = extra;
     f->instr_count = f->extra_count = 1;
+    if (instrs)
+        f->instrs[0] = (ir_instr){0};
+    if (extra)
+        f->extra[0] = 0;
 }
 
 uint32_t ir_block_new(ir_func *f)
@@ -176,15 +180,6 @@ ir_ref ir_resolve(const ir_func *f, ir_ref ref)
     return end;
 }
 
-void ir_resolve_operands(ir_func *f, ir_ref ref)
-{
-    ir_ref *operand;
-
-    IR_EACH_OPERAND(f, &f->instrs[ref], operand)
-    if (f->instrs[*operand].op == OP_NOP) /* few are */
-        *operand = ir_resolve(f, *operand);
-}
-
 void ir_settle(ir_func *f)
 {
     for (uint32_t b = 0; b < f->block_count; b++)
@@ -214,6 +209,7 @@ void ir_edge(ir_func *f, uint32_t from, uint32_t to)
 
     if (f->status != WASM_OK)
         return;
+    f->is_analysed = false;
     b = &f->blocks[to];
     preds = b->preds;
     if (!grow(f, &preds, &b->pred_capacity, (uint64_t)b->pred_count + 1, sizeof *b->preds))
@@ -242,6 +238,7 @@ void ir_drop_edge(ir_func *f, uint32_t from, uint32_t to)
 {
     for (uint32_t i = 0; i < f->blocks[to].pred_count; i++) {
         if (f->blocks[to].preds[i] == from) {
+            f->is_analysed = false;
             drop_pred(f, to, i);
             return;
         }
@@ -262,25 +259,28 @@ const uint32_t *ir_successors(const ir_func *f, uint32_t block, uint32_t *count)
 
 /* ---- what an op is --------------------------------------------------------------------------- */
 
-static const struct ir_row {
-    const char *text;
-    uint8_t arguments, effects;
-} rows[IR_COUNT - IR_FIRST + 1] = {
-#define IR(id, text, arguments, effects) [IR_##id - IR_FIRST] = {text, arguments, effects},
+/* What the flags of a row of opcodes.def come to. */
+#define EFFECTS(flags)                                                                             \
+    ((((flags)&ISA_LOAD) ? IR_READS : 0) | (((flags)&ISA_STORE) ? IR_WRITES : 0) |                 \
+     (((flags)&ISA_TRAPS) ? IR_TRAPS : 0))
+const uint8_t ir_effect_bits[IR_COUNT + 1] = {
+#define OP(prefix, code, id, text, imm, sig, feature, flags) [OP_##id] = EFFECTS(flags),
+#include "opcodes.def"
+#undef OP
+#define IR(id, text, arguments, effects) [IR_##id] = effects,
 #include "ir_ops.def"
 #undef IR
 };
+#undef EFFECTS
 
-unsigned ir_effects(unsigned op)
-{
-    unsigned flags;
-
-    if (op >= IR_FIRST)
-        return rows[op - IR_FIRST].effects;
-    flags = isa_describe((isa_op)op)->flags;
-    return ((flags & ISA_LOAD) ? IR_READS : 0u) | ((flags & ISA_STORE) ? IR_WRITES : 0u) |
-           ((flags & ISA_TRAPS) ? IR_TRAPS : 0u);
-}
+static const struct ir_row {
+    const char *text;
+    uint8_t arguments;
+} rows[IR_COUNT - IR_FIRST + 1] = {
+#define IR(id, text, arguments, effects) [IR_##id - IR_FIRST] = {text, arguments},
+#include "ir_ops.def"
+#undef IR
+};
 
 const char *ir_text(unsigned op)
 {

@@ -119,6 +119,7 @@ typedef struct ir_func {
     uint32_t index; /* of the function in the module; for thunks, whose they are */
     const wasm_functype *type;
     bool has_calls;     /* to anything */
+    bool is_analysed;   /* edges are those that ir_analyse() has seen */
     wasm_status status; /* QUOTA once an allocation failed: appending then does nothing */
 } ir_func;
 
@@ -142,7 +143,6 @@ void ir_move(ir_func *f, ir_ref ref, ir_ref where);
  * ir_settle() has replaced it everywhere. It is taken out of its block. */
 void ir_replace(ir_func *f, ir_ref ref, ir_ref value);
 ir_ref ir_resolve(const ir_func *f, ir_ref ref);
-void ir_resolve_operands(ir_func *f, ir_ref ref); /* of the instruction `ref` */
 void ir_settle(ir_func *f);
 /* A list of `count` words, all 0; its index for ir_instr.extra. */
 uint32_t ir_list(ir_func *f, uint32_t count);
@@ -171,8 +171,12 @@ enum ir_effect {
     IR_CALLS = 16, /* leaves no register as it was, but the pinned ones */
     IR_PINNED = 32 /* stays where it is for another reason: phis, parameters, polls */
 };
+extern const uint8_t ir_effect_bits[];
 /* Of an op, of either kind. */
-unsigned ir_effects(unsigned op);
+static inline unsigned ir_effects(unsigned op)
+{
+    return ir_effect_bits[op];
+}
 /* "i32.add", "br_if": static storage. */
 const char *ir_text(unsigned op);
 /* Operands in arg[] that it has. */
@@ -208,10 +212,24 @@ static inline ir_ref *ir_operand_next(ir_operands *it)
     return it->list < it->list_end ? it->list++ : NULL;
 }
 
-/* Order, dominators, loops; drops blocks that cannot be reached and their edges (and the operands
- * of phis for them). */
+/* The operands of the instruction `ref`, by the names that they have now. */
+static inline void ir_resolve_operands(ir_func *f, ir_ref ref)
+{
+    ir_ref *operand;
+
+    IR_EACH_OPERAND(f, &f->instrs[ref], operand)
+    {
+        if (f->instrs[*operand].op == OP_NOP) /* few are */
+            *operand = ir_resolve(f, *operand);
+    }
+}
+
+/* Drops blocks that cannot be reached and their edges (and the operands of phis for them). */
+void ir_drop_unreachable(ir_func *f);
+/* The same, and order, dominators, loops. */
 void ir_analyse(ir_func *f);
-/* Rule 2. Call before ir_analyse(). */
+/* Rule 2. Call before ir_analyse(), and after ir_drop_unreachable(): an edge that goes anyway need
+ * not be split. */
 void ir_split_edges(ir_func *f);
 /* Of all that is in blocks: for a function that pass_dead() does not see. */
 void ir_count_uses(ir_func *f);

@@ -2,7 +2,7 @@
  * ir_analyse.c — order, dominators and loops of a function.
  *
  * How:     Reverse postorder by a walk with a stack of its own; dominators by Cooper, Harvey and
- *          Kennedy's iteration over it, which ends after two rounds where loops have one entry, as
+ *          Kennedy's iteration over it, of which one round is enough where loops have one entry, as
  *          WebAssembly's do; loops inside out, from the edges that lead back. The code's order is
  *          the reverse postorder with each loop contracted to its header, so that its blocks stand
  *          together, and what is cold behind all.
@@ -59,7 +59,8 @@ static void number(analysis *a, walk_frame *stack)
         f->blocks[a->rpo[i]].order = i;
 }
 
-static void drop_unreachable(ir_func *f)
+/* What number() has not come to. */
+static void drop_unnumbered(ir_func *f)
 {
     for (uint32_t b = 0; b < f->block_count; b++) {
         ir_block *block = &f->blocks[b];
@@ -104,39 +105,65 @@ static uint32_t meet(const ir_func *f, uint32_t x, uint32_t y)
     return x;
 }
 
-static void dominators(analysis *a)
-{
-    ir_func *f = a->f;
-    bool changed = true;
-
-    for (uint32_t i = 0; i < a->count; i++)
-        f->blocks[a->rpo[i]].dominator = UINT32_MAX;
-    f->blocks[0].dominator = 0;
-    while (changed) {
-        changed = false;
-        for (uint32_t i = 1; i < a->count; i++) {
-            ir_block *b = &f->blocks[a->rpo[i]];
-            uint32_t found = UINT32_MAX;
-
-            for (uint32_t p = 0; p < b->pred_count; p++) {
-                uint32_t pred = b->preds[p];
-
-                if (f->blocks[pred].dominator != UINT32_MAX)
-                    found = found == UINT32_MAX ? pred : meet(f, found, pred);
-            }
-            if (b->dominator != found) {
-                b->dominator = found;
-                changed = true;
-            }
-        }
-    }
-}
-
 static bool dominates(const ir_func *f, uint32_t over, uint32_t under)
 {
     while (f->blocks[under].order > f->blocks[over].order)
         under = f->blocks[under].dominator;
     return under == over;
+}
+
+/* Whether all edges that lead back go to a block that dominates where they come from: then a second
+ * round would find nothing else than the first has. */
+static bool has_one_entry_each(const analysis *a)
+{
+    const ir_func *f = a->f;
+
+    for (uint32_t i = 1; i < a->count; i++) {
+        const ir_block *b = &f->blocks[a->rpo[i]];
+
+        for (uint32_t p = 0; p < b->pred_count; p++) {
+            if (f->blocks[b->preds[p]].order >= i && !dominates(f, a->rpo[i], b->preds[p]))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool dominator_round(analysis *a)
+{
+    ir_func *f = a->f;
+    bool changed = false;
+
+    for (uint32_t i = 1; i < a->count; i++) {
+        ir_block *b = &f->blocks[a->rpo[i]];
+        uint32_t found = UINT32_MAX;
+
+        for (uint32_t p = 0; p < b->pred_count; p++) {
+            uint32_t pred = b->preds[p];
+
+            if (f->blocks[pred].dominator != UINT32_MAX)
+                found = found == UINT32_MAX ? pred : meet(f, found, pred);
+        }
+        if (b->dominator != found) {
+            b->dominator = found;
+            changed = true;
+        }
+    }
+    return changed;
+}
+
+static void dominators(analysis *a)
+{
+    ir_func *f = a->f;
+
+    for (uint32_t i = 0; i < a->count; i++)
+        f->blocks[a->rpo[i]].dominator = UINT32_MAX;
+    f->blocks[0].dominator = 0;
+    dominator_round(a);
+    if (!has_one_entry_each(a)) {
+        while (dominator_round(a))
+            ;
+    }
 }
 
 /* The blocks of the loop of `header`, from behind; inner loops are known already. */
@@ -245,6 +272,23 @@ static void place(analysis *a, uint32_t *head, uint32_t *tail, uint32_t *next, u
     }
 }
 
+void ir_drop_unreachable(ir_func *f)
+{
+    analysis a = {.f = f};
+    walk_frame *stack;
+
+    if (f->status != WASM_OK)
+        return;
+    a.rpo = ARENA_ROOM(f->arena, uint32_t, f->block_count);
+    stack = ARENA_ROOM(f->arena, walk_frame, f->block_count);
+    if (!a.rpo || !stack) {
+        f->status = WASM_E_QUOTA;
+        return;
+    }
+    number(&a, stack);
+    drop_unnumbered(f);
+}
+
 void ir_analyse(ir_func *f)
 {
     uint32_t n = f->block_count;
@@ -258,19 +302,20 @@ void ir_analyse(ir_func *f)
     for (uint32_t b = 0; b < n; b++)
         edges += f->blocks[b].pred_count;
     /* The walk of loops may hold each edge once. */
-    a.work = ARENA_ARRAY(f->arena, uint32_t, (size_t)edges * 2);
-    a.rpo = ARENA_ARRAY(f->arena, uint32_t, n);
+    a.work = ARENA_ROOM(f->arena, uint32_t, (size_t)edges * 2);
+    a.rpo = ARENA_ROOM(f->arena, uint32_t, n);
     a.parent = ARENA_ARRAY(f->arena, uint32_t, n);
-    scratch = ARENA_ARRAY(f->arena, uint32_t, (size_t)n * 4);
-    stack = ARENA_ARRAY(f->arena, walk_frame, n);
-    f->order = ARENA_ARRAY(f->arena, uint32_t, n);
+    scratch = ARENA_ROOM(f->arena, uint32_t, (size_t)n * 4);
+    stack = ARENA_ROOM(f->arena, walk_frame, n);
+    f->order = ARENA_ROOM(f->arena, uint32_t, n);
     if (!a.work || !a.rpo || !a.parent || !scratch || !stack || !f->order) {
         f->status = WASM_E_QUOTA;
         return;
     }
     number(&a, stack);
-    drop_unreachable(f);
+    drop_unnumbered(f);
     dominators(&a);
     loops(&a);
     place(&a, scratch, scratch + n, scratch + 2 * (size_t)n, scratch + 3 * (size_t)n);
+    f->is_analysed = true;
 }

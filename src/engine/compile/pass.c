@@ -2,239 +2,107 @@
  * pass.c — what improves a function between builder and emitter, in its order.
  *
  * How:     Each pass is linear in the function's size but for phis, which are looked at until none
- *          of them is redundant (two or three rounds). Phis; constants and algebra (pass_fold.c);
- *          what does not change in a loop (pass_loop.c); values that were computed, and bounds that
- *          were checked, before in a block that dominates; places of the engine whose contents are
- *          known (pass_memory.c); what nobody uses (pass_dead.c), which also leaves the instructions
- *          where the allocator finds them one after the other.
+ *          of them is redundant (two or three rounds). Edges are split first, so that order and
+ *          dominators are found once; only where a branch turned out to go one way they are found
+ *          again. Phis; constants and algebra (pass_fold.c); values that were computed, and bounds
+ *          that were checked, before in a block that dominates (pass_values.c), where what does not
+ *          change in a loop leaves it first (pass_loop.c); places of the engine whose contents are
+ *          known (pass_memory.c); what nobody uses (pass_dead.c), which also leaves the
+ *          instructions where the allocator finds them one after the other.
  * Memory:  the function's arena.
  * Threads: those of the function.
  */
 #include "pass.h"
 
-#include <string.h>
+/* The phis of a function, as far as they are left. */
+typedef struct phis {
+    ir_ref *items;
+    uint32_t count;
+} phis;
+
+static phis collect_phis(ir_func *f)
+{
+    phis all = {.items = ARENA_ROOM(f->arena, ir_ref, f->instr_count)};
+
+    if (!all.items) {
+        f->status = WASM_E_QUOTA;
+        return all;
+    }
+    for (uint32_t k = 0; k < f->order_count; k++)
+        for (ir_ref r = f->blocks[f->order[k]].first; f->instrs[r].op == IR_PHI;
+             r = f->instrs[r].next)
+            all.items[all.count++] = r;
+    return all;
+}
+
+/* The one value that the phi's operands are, which it itself may be as well; 0: there are several.
+ */
+static ir_ref only_value(ir_func *f, ir_ref phi)
+{
+    uint32_t count = ir_list_count(f, f->instrs[phi].extra);
+    uint32_t *items = ir_list_items(f, f->instrs[phi].extra);
+    ir_ref only = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (f->instrs[items[i]].op == OP_NOP)
+            items[i] = ir_resolve(f, items[i]);
+        if (items[i] == phi || items[i] == only)
+            continue;
+        if (only)
+            return 0;
+        only = items[i];
+    }
+    return only;
+}
 
 /* A phi whose operands are one value, or itself, is that value. */
-static void pass_phis(ir_func *f)
+static void pass_phis(ir_func *f, phis *left)
 {
     bool changed = true;
 
     while (changed) {
+        uint32_t kept = 0;
+
         changed = false;
-        for (uint32_t k = 0; k < f->order_count; k++) {
-            ir_ref next;
+        for (uint32_t i = 0; i < left->count; i++) {
+            ir_ref phi = left->items[i], only;
 
-            for (ir_ref r = f->blocks[f->order[k]].first; r && f->instrs[r].op == IR_PHI;
-                 r = next) {
-                uint32_t count = ir_list_count(f, f->instrs[r].extra);
-                uint32_t *items = ir_list_items(f, f->instrs[r].extra);
-                ir_ref only = 0;
-                bool same = true;
-
-                next = f->instrs[r].next;
-                for (uint32_t i = 0; i < count && same; i++) {
-                    items[i] = ir_resolve(f, items[i]);
-                    if (items[i] == r || items[i] == only)
-                        continue;
-                    same = only == 0;
-                    only = items[i];
-                }
-                if (same && only) {
-                    ir_replace(f, r, only);
-                    changed = true;
-                }
+            if (f->blocks[f->instrs[phi].block].order == UINT32_MAX)
+                continue; /* fold has seen that nobody comes here */
+            only = only_value(f, phi);
+            if (only) {
+                ir_replace(f, phi, only);
+                changed = true;
+            } else {
+                left->items[kept++] = phi;
             }
         }
-    }
-}
-
-/* ---- values that are known already ----------------------------------------------------------- */
-
-enum { CHAIN = 12 }; /* candidates looked at: more would cost more than they bring */
-
-typedef struct values {
-    ir_func *f;
-    uint32_t *heads, *next; /* by hash; by ref */
-    uint32_t mask;
-    uint32_t *enter, *leave; /* by block: numbers of a walk over the tree of dominators */
-} values;
-
-static bool may_share(const ir_instr *i)
-{
-    unsigned effects = ir_effects(i->op);
-
-    if (i->type == IR_VOID || i->op == IR_PHI)
-        return false;
-    if (i->op == IR_PEEK)
-        return (i->flags & IR_CONSTANT) != 0;
-    return (effects & ~(unsigned)IR_TRAPS) == 0;
-}
-
-static bool has_bytes(unsigned op)
-{
-    return op == OP_V128_CONST || op == OP_I8X16_SHUFFLE;
-}
-
-static uint32_t hash_of(const ir_instr *i)
-{
-    uint64_t h = i->op * 0x9E3779B97F4A7C15u;
-
-    h = (h ^ i->arg[0]) * 0xFF51AFD7ED558CCDu;
-    h = (h ^ (h >> 29) ^ i->arg[1]) * 0xC4CEB9FE1A85EC53u;
-    h = (h ^ (h >> 31) ^ i->arg[2] ^ i->imm) * 0x9E3779B97F4A7C15u;
-    return (uint32_t)(h >> 32);
-}
-
-static bool same_value(const ir_func *f, const ir_instr *x, const ir_instr *y)
-{
-    if (x->op != y->op || x->type != y->type || x->imm != y->imm ||
-        memcmp(x->arg, y->arg, sizeof x->arg) != 0)
-        return false;
-    if (has_bytes(x->op))
-        return memcmp(ir_list_items(f, x->extra), ir_list_items(f, y->extra), 16) == 0;
-    return x->extra == y->extra;
-}
-
-/* Children are numbered within their parents; a block's children are a list. */
-static bool number_tree(values *v)
-{
-    ir_func *f = v->f;
-    uint32_t n = f->block_count, clock = 0, b = 0;
-    uint32_t *child = ARENA_ARRAY(f->arena, uint32_t, n), *sibling;
-
-    sibling = ARENA_ARRAY(f->arena, uint32_t, n);
-    v->enter = ARENA_ARRAY(f->arena, uint32_t, n);
-    v->leave = ARENA_ARRAY(f->arena, uint32_t, n);
-    if (!child || !sibling || !v->enter || !v->leave)
-        return false;
-    for (uint32_t k = f->order_count; k > 1; k--) {
-        uint32_t one = f->order[k - 1], over = f->blocks[one].dominator;
-
-        sibling[one] = child[over];
-        child[over] = one;
-    }
-    v->enter[0] = clock++;
-    for (;;) {
-        uint32_t down = child[b];
-
-        if (down) {
-            child[b] = sibling[down];
-            b = down;
-            v->enter[b] = clock++;
-            continue;
-        }
-        v->leave[b] = clock++;
-        if (b == 0)
-            return true;
-        b = f->blocks[b].dominator;
-    }
-}
-
-static bool over(const values *v, uint32_t x, uint32_t y)
-{
-    return v->enter[x] <= v->enter[y] && v->leave[y] <= v->leave[x];
-}
-
-/* What a length is the length of: memories never shrink, so what was within one is within any that
- * is read later. */
-static ir_ref memory_of(const ir_func *f, ir_ref length)
-{
-    const ir_instr *i = &f->instrs[length];
-
-    return i->op == IR_PEEK && i->extra >> 8 == IR_ALIAS_MEMORY ? i->arg[0] : length;
-}
-
-/* BOUNDS: not again what was checked in a block that dominates, at the same or a larger offset. */
-static void check_once(values *v, ir_ref r)
-{
-    ir_func *f = v->f;
-    ir_instr *i = &f->instrs[r];
-    ir_ref memory = memory_of(f, i->arg[1]);
-    ir_instr key = {.op = IR_BOUNDS, .arg = {i->arg[0], memory}};
-    uint32_t place = hash_of(&key) & v->mask, tries = CHAIN;
-
-    for (ir_ref c = v->heads[place]; c && tries > 0; c = v->next[c], tries--) {
-        const ir_instr *earlier = &f->instrs[c];
-
-        if (earlier->op == IR_BOUNDS && earlier->arg[0] == i->arg[0] &&
-            memory_of(f, earlier->arg[1]) == memory && earlier->imm >= i->imm &&
-            over(v, earlier->block, i->block)) {
-            ir_remove(f, r);
-            return;
-        }
-    }
-    v->next[r] = v->heads[place];
-    v->heads[place] = r;
-}
-
-static void share(values *v, ir_ref r)
-{
-    ir_func *f = v->f;
-    ir_instr *i = &f->instrs[r];
-    uint32_t place = hash_of(i) & v->mask, tries = CHAIN;
-
-    for (ir_ref c = v->heads[place]; c && tries > 0; c = v->next[c], tries--) {
-        if (same_value(f, &f->instrs[c], i) && over(v, f->instrs[c].block, i->block)) {
-            ir_replace(f, r, c);
-            return;
-        }
-    }
-    v->next[r] = v->heads[place];
-    v->heads[place] = r;
-}
-
-static void pass_values(ir_func *f)
-{
-    values v = {.f = f, .mask = 255};
-
-    while (v.mask < f->instr_count)
-        v.mask = v.mask * 2 + 1;
-    v.heads = ARENA_ARRAY(f->arena, uint32_t, (size_t)v.mask + 1);
-    v.next = ARENA_ARRAY(f->arena, uint32_t, f->instr_count);
-    if (!v.heads || !v.next || !number_tree(&v)) {
-        f->status = WASM_E_QUOTA;
-        return;
-    }
-    for (uint32_t k = 0; k < f->order_count; k++) {
-        ir_ref next;
-
-        for (ir_ref r = f->blocks[f->order[k]].first; r; r = next) {
-            next = f->instrs[r].next;
-            ir_resolve_operands(f, r);
-            if (may_share(&f->instrs[r]))
-                share(&v, r);
-            else if (f->instrs[r].op == IR_BOUNDS)
-                check_once(&v, r);
-        }
+        left->count = kept;
     }
 }
 
 wasm_status improve(ir_func *f, const build_options *options)
 {
-    uint32_t dead = 0;
+    phis left = {0};
 
     (void)options;
+    ir_drop_unreachable(f);
+    ir_split_edges(f);
     ir_analyse(f);
     if (f->status == WASM_OK)
-        pass_phis(f);
+        left = collect_phis(f);
+    pass_phis(f, &left);
     if (f->status == WASM_OK)
         pass_fold(f);
+    if (!f->is_analysed)
+        ir_analyse(f);
     if (f->status == WASM_OK)
-        ir_analyse(f); /* branches may be gone */
-    if (f->status == WASM_OK)
-        pass_phis(f);
-    ir_settle(f); /* whoever reads operands before it has written them anew wants them resolved */
-    if (f->status == WASM_OK)
-        pass_loop(f);
+        pass_phis(f, &left);
     if (f->status == WASM_OK)
         pass_values(f);
     if (f->status == WASM_OK)
         pass_memory(f);
     if (f->status == WASM_OK)
-        dead = pass_dead(f);
-    ir_split_edges(f);
-    ir_analyse(f);
-    if (f->status == WASM_OK)
-        pass_pack(f, dead);
+        pass_dead(f);
     return f->status;
 }

@@ -8,17 +8,23 @@
 
 /* Constants, algebra, conditions. Takes edges away, so that f wants analysing. */
 void pass_fold(ir_func *f);
+/* What tells whether a branch is taken as `condition` does, or, if *swaps, whether it is not. */
+ir_ref fold_condition(const ir_func *f, ir_ref condition, bool *swaps);
 /* Of pass_fold: a quotient or remainder of 32 bits with a known divisor becomes another way to say
  * the same, unless it may trap or is a matter of one shift. */
 void pass_divide(ir_func *f, ir_ref r, uint32_t divisor);
-/* Invariants out of loops. f is analysed, and stays so. */
-void pass_loop(ir_func *f);
+/* Of pass_values, of what it comes to in the code's order: invariants out of loops. What loops do,
+ * by header; NULL: f->status. */
+typedef struct loop loop;
+loop *loops_of(ir_func *f);
+/* Moves the instruction in front of as many loops as it does not depend on. Its operands, and
+ * theirs, are resolved. */
+void leave_loops(ir_func *f, const loop *loops, ir_ref r);
+/* Nothing is computed twice. f stays analysed. */
+void pass_values(ir_func *f);
 /* PEEKs that are known. Values were shared before, so that the same place has the same name. */
 void pass_memory(ir_func *f);
-/* Counts the uses by what lives, and resolves its operands. How many records are dead. */
-uint32_t pass_dead(ir_func *f);
-/* Only what lives remains, numbered in the code's order. f is analysed, and has as many dead as
- * pass_dead() said. */
-void pass_pack(ir_func *f, uint32_t dead);
+/* Only what lives remains, numbered in the code's order, its uses counted. */
+void pass_dead(ir_func *f);
 
 #endif

@@ -2,15 +2,15 @@
  * pass_dead.c — what nobody uses goes, and what stays moves together.
  *
  * How:     An instruction lives if it must stay for what it does, or if one that lives uses it.
- *          pass_dead() counts these uses in one walk against the code's order, in which users come
- *          before what they use; only phis use values that the walk has passed, so they wait until
- *          its end. Operands are resolved on the way, which makes this the last who meets what
- *          passes have replaced.
+ *          These uses are counted in one walk against the code's order, in which users come before
+ *          what they use; only phis use values that the walk has passed, so they wait until its
+ *          end. Operands are resolved on the way, which makes this the last who meets what passes
+ *          have replaced.
  *
- *          pass_pack() then writes what lives into a new array, in the code's order: about a third
- *          of the records that builder and passes have made is dead by then, and whoever has
- *          something for each instruction (the allocator: seventeen arrays) goes through all of it
- *          from one end to the other. Between the two the order may change (edges are split).
+ *          Then what lives is written into a new array, in the code's order: about a third of the
+ *          records that builder and passes have made is dead by then, and whoever has something for
+ *          each instruction (the allocator: seventeen arrays) goes through all of it from one end
+ *          to the other.
  * Memory:  the function's arena.
  * Threads: those of the function.
  */
@@ -59,15 +59,12 @@ static void use_operands(ir_func *f, ir_ref user, waiting *w, bool is_over)
     }
 }
 
-uint32_t pass_dead(ir_func *f)
+/* How many live; nobody has counted uses before. */
+static uint32_t count_uses(ir_func *f, ir_ref *room)
 {
-    waiting w = {.items = ARENA_ARRAY(f->arena, ir_ref, f->instr_count)};
+    waiting w = {.items = room};
     uint32_t living = 0;
 
-    if (!w.items) {
-        f->status = WASM_E_QUOTA;
-        return 0;
-    }
     for (uint32_t k = f->order_count; k > 0; k--) {
         for (ir_ref r = f->blocks[f->order[k - 1]].last; r; r = f->instrs[r].previous) {
             if (f->instrs[r].op != IR_PHI && lives(&f->instrs[r])) {
@@ -78,7 +75,7 @@ uint32_t pass_dead(ir_func *f)
     }
     for (; w.count > 0; living++)
         use_operands(f, w.items[--w.count], &w, true);
-    return f->instr_count - 1 - living;
+    return living;
 }
 
 /* The phis' operands may come after them: they still have the old names, and get the new ones. */
@@ -94,15 +91,11 @@ static void rename_phis(ir_func *f, const ir_ref *names)
     }
 }
 
-void pass_pack(ir_func *f, uint32_t dead)
+static void pack(ir_func *f, ir_instr *packed, ir_ref *names)
 {
-    ir_ref *names = ARENA_ARRAY(f->arena, ir_ref, f->instr_count), count = 1;
-    ir_instr *packed = ARENA_ARRAY(f->arena, ir_instr, f->instr_count - dead);
+    ir_ref count = 1;
 
-    if (!names || !packed) {
-        f->status = WASM_E_QUOTA;
-        return;
-    }
+    packed[0] = (ir_instr){0};
     for (uint32_t k = 0; k < f->order_count; k++) {
         ir_block *b = &f->blocks[f->order[k]];
         ir_ref first = count;
@@ -129,4 +122,18 @@ void pass_pack(ir_func *f, uint32_t dead)
     f->instrs = packed;
     f->instr_count = f->instr_capacity = count;
     rename_phis(f, names);
+}
+
+void pass_dead(ir_func *f)
+{
+    /* By turns who waits and the new names. */
+    ir_ref *room = ARENA_ROOM(f->arena, ir_ref, f->instr_count);
+    ir_instr *packed = NULL;
+
+    if (room)
+        packed = ARENA_ROOM(f->arena, ir_instr, (size_t)count_uses(f, room) + 1);
+    if (packed)
+        pack(f, packed, room);
+    else
+        f->status = WASM_E_QUOTA;
 }

@@ -309,19 +309,35 @@ static void fold_width(ir_func *f, ir_ref r)
         i->op = OP_I64_EXTEND_I32_U;
 }
 
-/* A condition that is `eqz` of something is that, with the targets changed. */
+ir_ref fold_condition(const ir_func *f, ir_ref condition, bool *swaps)
+{
+    *swaps = false;
+    condition = truth(f, condition);
+    /* Of a comparison, `eqz` becomes the one that holds where it does not. */
+    while (f->instrs[condition].op == OP_I32_EQZ &&
+           inverse(f->instrs[f->instrs[condition].arg[0]].op) == OP_COUNT) {
+        condition = truth(f, f->instrs[condition].arg[0]);
+        *swaps = !*swaps;
+    }
+    return condition;
+}
+
+/* The builder has done so with what was known then: hardly any targets change here. */
 static void fold_branch(ir_func *f, ir_ref r)
 {
     ir_block *b = &f->blocks[f->instrs[r].block];
-    ir_ref condition = truth(f, f->instrs[r].arg[0]);
+    bool swaps;
+    ir_ref condition = fold_condition(f, f->instrs[r].arg[0], &swaps);
     uint64_t value;
 
-    while (f->instrs[condition].op == OP_I32_EQZ && !(f->instrs[r].flags & IR_UNLIKELY)) {
+    if (swaps && (f->instrs[r].flags & IR_UNLIKELY)) {
+        condition = truth(f, f->instrs[r].arg[0]);
+    } else if (swaps) {
         uint32_t first = b->succ[0];
 
-        condition = truth(f, f->instrs[condition].arg[0]);
         b->succ[0] = b->succ[1];
         b->succ[1] = first;
+        f->is_analysed = false; /* the order follows the targets */
     }
     f->instrs[r].arg[0] = condition;
     if (!known(f, condition, &value) || b->succ[0] == b->succ[1])

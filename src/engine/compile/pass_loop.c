@@ -3,9 +3,9 @@
  *
  * How:     A loop that the builder wrote is entered by one edge, from a block that goes nowhere
  *          else: what moves out of the loop goes to the end of that block. First each loop's
- *          effects are summed up, inner loops into those around them. Then one walk in the code's
- *          order, in which operands come before their users, moves each candidate outwards for as
- *          long as its operands come from farther out and the loop does not write what it reads.
+ *          effects are summed up, inner loops into those around them. Then the walk of pass_values(),
+ *          in which operands come before their users, moves each candidate outwards for as long as
+ *          its operands come from farther out and the loop does not write what it reads.
  *
  *          Candidates are what costs more than the register it takes from then on: PEEKs,
  *          constants that are no immediates, and arithmetic that takes several cycles. Additions,
@@ -24,13 +24,13 @@
 
 enum { CLIMB = 8, PLACES = 4 /* from the instance to the farthest of its records */ };
 
-typedef struct loop {
+struct loop {
     uint32_t parent;  /* header; 0: none */
     uint32_t landing; /* the block before it */
     bool has_landing; /* it has the usual form */
     bool is_busy;     /* the usual way calls */
     uint32_t writes;  /* bits of ir_alias */
-} loop;
+};
 
 static const uint32_t EVERYTHING = UINT32_MAX;
 
@@ -157,33 +157,29 @@ static bool may_leave(const ir_func *f, const ir_instr *i, uint32_t header, cons
     return always_there(f, i->arg[0]);
 }
 
-void pass_loop(ir_func *f)
+loop *loops_of(ir_func *f)
 {
     loop *loops = ARENA_ARRAY(f->arena, loop, f->block_count);
 
-    if (!loops) {
+    if (loops)
+        sum_up(f, loops);
+    else
         f->status = WASM_E_QUOTA;
-        return;
-    }
-    sum_up(f, loops);
-    for (uint32_t k = 0; k < f->order_count; k++) {
-        uint32_t b = f->order[k];
-        ir_ref next;
+    return loops;
+}
 
-        for (ir_ref r = f->blocks[b].loop ? f->blocks[b].first : 0; r; r = next) {
-            uint32_t header = f->blocks[b].loop, to = 0;
-            bool moves = false;
+void leave_loops(ir_func *f, const loop *loops, ir_ref r)
+{
+    uint32_t header = f->blocks[f->instrs[r].block].loop, to = 0;
+    bool moves = false;
 
-            next = f->instrs[r].next;
-            for (unsigned climbed = 0;
-                 header && climbed < CLIMB && may_leave(f, &f->instrs[r], header, &loops[header]);
-                 climbed++) {
-                to = loops[header].landing;
-                moves = true;
-                header = loops[header].parent;
-            }
-            if (moves)
-                ir_move(f, r, f->blocks[to].last);
-        }
+    for (unsigned climbed = 0;
+         header && climbed < CLIMB && may_leave(f, &f->instrs[r], header, &loops[header]);
+         climbed++) {
+        to = loops[header].landing;
+        moves = true;
+        header = loops[header].parent;
     }
+    if (moves)
+        ir_move(f, r, f->blocks[to].last);
 }
