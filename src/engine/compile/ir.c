@@ -28,7 +28,7 @@ static bool grow(ir_func *f, void **array, uint32_t *capacity, uint64_t need, si
         return true;
     while (wanted < need)
         wanted *= 2;
-    larger = wanted <= UINT32_MAX / 2 ? arena_alloc_raw(f->arena, (size_t)wanted, size) : NULL;
+    larger = wanted <= UINT32_MAX / 2 ? arena_alloc_unset(f->arena, (size_t)wanted, size) : NULL;
     if (!larger) {
         fail(f);
         return false;
