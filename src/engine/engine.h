@@ -287,7 +287,7 @@ typedef struct wasm_compile_options {
     const char *cache;
     uint32_t cache_owner;
     uint32_t patience; /* milliseconds; 0: the two minutes */
-    bool cached_only; /* NO_EXECUTABLE instead of compiling what the cache does not have */
+    bool cached_only;  /* NO_EXECUTABLE instead of compiling what the cache does not have */
     /* What became of the cache, a line each, for a log; `bad`: somebody should look. May be NULL.
      */
     void (*note)(void *baton, bool bad, const char *line);

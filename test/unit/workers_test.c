@@ -141,7 +141,7 @@ TEST(what_is_compiled_does_not_depend_on_how_many_share_the_memory)
  * there is. */
 TEST(a_large_function_has_what_compiling_may_take_however_small_its_module)
 {
-    const size_t bytes_max = (size_t)16 << 20, quotas[] = {0, bytes_max, (size_t)128 << 20};
+    const size_t bytes_max = (size_t)8 << 20, quotas[] = {0, bytes_max, (size_t)128 << 20};
     size_t length = 0;
     uint8_t *bytes;
 
