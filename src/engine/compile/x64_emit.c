@@ -565,7 +565,7 @@ static uint32_t stack_results(const ir_func *f)
 static uint32_t outgoing_bytes(const ir_func *f)
 {
     uint32_t most = 0;
-    for (uint32_t o = 0; o < f->order_count; o++) {
+    for (uint32_t o = 0; o < f->order_count && f->has_calls; o++) {
         x64_places results = {0};
         for (ir_ref ref = f->blocks[f->order[o]].first; ref; ref = f->instrs[ref].next) {
             const ir_instr *i = &f->instrs[ref];

@@ -544,8 +544,6 @@ static void fold_scaled(ir_func *f, ir_ref shift, unsigned op, uint32_t block)
 static void fold(ir_func *f, ir_ref ref)
 {
     ir_instr *i = &f->instrs[ref];
-    if (i->flags & IR_FOLDED)
-        return;
     if (i->op == IR_BR_IF || i->op == IR_TRAP_IF) {
         fold_cond(f, i->arg[0], ref, false);
         return;
@@ -595,19 +593,26 @@ static bool is_pinned_or_constant(unsigned op)
 wasm_status x64_select(ir_func *f)
 {
     uint32_t *absorbed = ARENA_ARRAY(f->arena, uint32_t, f->instr_count);
+    ir_ref *constants = arena_alloc_unset(f->arena, f->instr_count, sizeof *constants);
+    uint32_t count = 0;
     x64_shape s;
-    if (!absorbed)
+    if (!absorbed || !constants)
         return WASM_E_QUOTA;
-    /* Users before what they use, so that a chain is folded from its end. */
+    /* Users before what they use, so that a chain is folded from its end: what is not folded when
+     * it is met stays, and so does its shape. */
     for (uint32_t o = f->order_count; o-- > 0;)
-        for (ir_ref i = f->blocks[f->order[o]].last; i; i = f->instrs[i].previous)
+        for (ir_ref i = f->blocks[f->order[o]].last; i; i = f->instrs[i].previous) {
+            if (is_folded(f, i))
+                continue;
+            if (is_pinned_or_constant(f->instrs[i].op)) {
+                constants[count++] = i;
+                continue;
+            }
             fold(f, i);
-    for (uint32_t o = 0; o < f->order_count; o++)
-        for (ir_ref i = f->blocks[f->order[o]].first; i; i = f->instrs[i].next)
-            if (!is_folded(f, i))
-                x64_shape_of(f, i, absorbed, &s);
-    for (ir_ref i = 1; i < f->instr_count; i++)
-        if (is_pinned_or_constant(f->instrs[i].op) && absorbed[i] == f->instrs[i].uses)
-            f->instrs[i].flags |= IR_FOLDED;
+            x64_shape_of(f, i, absorbed, &s);
+        }
+    for (uint32_t n = 0; n < count; n++)
+        if (absorbed[constants[n]] == f->instrs[constants[n]].uses)
+            f->instrs[constants[n]].flags |= IR_FOLDED;
     return WASM_OK;
 }
