@@ -445,8 +445,7 @@ static bool alive(const alloc_state *s, ir_ref value, uint32_t block)
 static alloc_held *keep(alloc_state *s, uint8_t *count)
 {
     enum { SLAB = 512 };
-    uint32_t n = (uint32_t)__builtin_popcountll(s->full);
-    if (s->held_left < n) {
+    if (s->held_left < ALLOC_REGS) {
         s->held_room = arena_alloc_unset(s->f->arena, SLAB, sizeof *s->held_room);
         s->held_left = s->held_room ? SLAB : 0;
         if (!s->held_room) {
@@ -459,9 +458,9 @@ static alloc_held *keep(alloc_state *s, uint8_t *count)
         uint8_t reg = (uint8_t)__builtin_ctzll(left);
         *item++ = (alloc_held){s->held[reg], reg};
     }
-    s->held_room += n;
-    s->held_left -= n;
-    *count = (uint8_t)n;
+    *count = (uint8_t)(item - list);
+    s->held_room = item;
+    s->held_left -= *count;
     return list;
 }
 
