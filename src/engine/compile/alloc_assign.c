@@ -14,8 +14,6 @@
  */
 #include "alloc_internal.h"
 
-#include <stdlib.h>
-
 /* The instruction that is being served. */
 typedef struct step {
     ir_ref ref;
@@ -492,33 +490,23 @@ static void make_room_for_loop(alloc_state *s, uint32_t block)
     }
 }
 
-static int by_number(const void *a, const void *b)
-{
-    const alloc_live *x = a, *y = b;
-    return (x->value > y->value) - (x->value < y->value);
-}
-
-/* Loads what a loop uses soon before it begins. */
+/* Loads what a loop uses soon before it begins: what was made first comes first. */
 static void ask_for_loop(alloc_state *s, uint32_t block)
 {
     const alloc_block *a = &s->blocks[block];
-    uint32_t spare[2];
-    qsort(a->live, a->live_count, sizeof *a->live, by_number);
-    for (unsigned kind = 0; kind < 2; kind++)
-        spare[kind] = (uint32_t)__builtin_popcountll(s->allowed[kind] & ~s->full);
-    for (uint32_t i = 0; i < a->live_count; i++) {
-        ir_ref value = a->live[i].value;
-        unsigned kind = alloc_is_vector(alloc_type(s, value));
-        if (s->values[value].where != ALLOC_NOWHERE || a->live[i].distance >= ALLOC_FAR_EXIT ||
-            !spare[kind])
-            continue;
-        uint8_t reg = pick_free(s, s->allowed[kind], s->values[value].hint);
-        if (reg == ALLOC_NOWHERE)
-            continue;
-        s->values[value].where = reg;
-        alloc_hold(s, reg, value);
+    for (;;) {
+        alloc_set free = (s->allowed[0] | s->allowed[1]) & ~s->full;
+        ir_ref first = 0;
+        for (const alloc_live *l = a->live; free && l < a->live + a->live_count; l++)
+            if (l->distance < ALLOC_FAR_EXIT && s->values[l->value].where == ALLOC_NOWHERE &&
+                (class_of(s, l->value) & free) && (!first || l->value < first))
+                first = l->value;
+        if (!first)
+            return;
+        uint8_t reg = pick_free(s, class_of(s, first), s->values[first].hint);
+        s->values[first].where = reg;
+        alloc_hold(s, reg, first);
         s->out->used |= alloc_bit(reg);
-        spare[kind]--;
     }
 }
 
