@@ -220,9 +220,28 @@ static void define(builder *b, uint32_t block, uint32_t variable, ir_ref value)
     *d = (definition){b->stamp, block, variable, value};
 }
 
+void build_go(builder *b, uint32_t block, bool follows)
+{
+    b->block = block;
+    if (follows)
+        return;
+    if (++b->way == 0) {
+        memset(b->known, 0, b->known_capacity * sizeof *b->known);
+        b->way = 1;
+    }
+}
+
+/* From here on the local is `value`; what other variables are is asked for once at most. */
+static void know(builder *b, uint32_t variable, ir_ref value)
+{
+    if (variable < b->locals.local_count && variable < b->known_capacity)
+        b->known[variable] = (known_local){b->way, value};
+}
+
 void build_write(builder *b, uint32_t variable, ir_ref value)
 {
     define(b, b->block, variable, value);
+    know(b, variable, value);
 }
 
 /* A phi whose operands are found later, in the list that begins with *list. */
@@ -304,8 +323,12 @@ ir_ref build_read(builder *b, uint32_t variable, ir_type type)
 
     if (b->status != WASM_OK || b->f->status != WASM_OK)
         return 0;
+    if (variable < b->locals.local_count && variable < b->known_capacity &&
+        b->known[variable].way == b->way)
+        return b->known[variable].value;
     value = read_at(b, b->block, variable, type, &list);
     fill_phis(b, list);
+    know(b, variable, value);
     return value;
 }
 
@@ -339,22 +362,36 @@ static void give_bytes(builder *b, ir_ref r, const uint8_t *bytes)
     b->f->instrs[r].extra = list;
 }
 
+/* What build_plain() needs of the rows, which are read once for all functions. */
+static void read_rows(builder *b)
+{
+    for (unsigned op = 0; op < OP_COUNT; op++) {
+        const isa_row *row = isa_describe((isa_op)op);
+        size_t count = strcspn(row->sig, ":");
+        wasm_valtype result = row->sig[count] ? isa_letter_type(row->sig[count + 1]) : 0;
+
+        if (row->sig[0] == '*' || count > 3 || (row->flags & ISA_ATOMIC) || !result ||
+            !b->options.target->has((isa_op)op))
+            continue;
+        b->plain[op] = (plain_row){.operands = (uint8_t)count,
+                                   .type = (uint8_t)ir_type_of(result),
+                                   .has_lane = row->imm == ISA_IMM_LANE};
+    }
+}
+
 static void build_plain(builder *b, const validate_op *op)
 {
-    const isa_row *row = isa_describe(op->op);
-    uint32_t count = (uint32_t)strcspn(row->sig, ":");
-    wasm_valtype result = row->sig[count] ? isa_letter_type(row->sig[count + 1]) : 0;
+    const plain_row row = b->plain[op->op];
     ir_ref arg[3] = {0}, r;
 
-    if (row->sig[0] == '*' || count > 3 || (row->flags & ISA_ATOMIC) || !result ||
-        !b->options.target->has(op->op)) {
+    if (row.type == IR_VOID) {
         b->declined = true;
         return;
     }
-    for (uint32_t i = count; i > 0; i--)
+    for (uint32_t i = row.operands; i > 0; i--)
         arg[i - 1] = build_pop(b);
-    r = build_op(b, op->op, ir_type_of(result), arg[0], arg[1], arg[2], op->value);
-    if (row->imm == ISA_IMM_LANE)
+    r = build_op(b, op->op, (ir_type)row.type, arg[0], arg[1], arg[2], op->value);
+    if (row.has_lane)
         b->f->instrs[r].extra = (uint32_t)op->value;
     if (op->bytes)
         give_bytes(b, r, op->bytes);
@@ -441,6 +478,7 @@ static wasm_status sink_begin(void *baton, const validate_locals *locals, wasm_r
 {
     builder *b = baton;
     uint32_t slots = 0;
+    void *known = b->known;
 
     (void)report;
     b->locals = *locals;
@@ -450,6 +488,8 @@ static wasm_status sink_begin(void *baton, const validate_locals *locals, wasm_r
     for (uint32_t i = locals->type->param_count; i < locals->local_count; i++)
         slots += type_slots(locals->locals[i]);
     b->cost = slots / LOCALS_PER_FUEL;
+    if (build_reserve(b, &known, &b->known_capacity, locals->local_count, sizeof *b->known))
+        b->known = known;
     build_block(b, true);
     for (uint32_t i = 0; i < locals->type->param_count; i++)
         build_write(b, i, build_op(b, IR_PARAM, ir_type_of(locals->locals[i]), 0, 0, 0, i));
@@ -502,7 +542,8 @@ static void reset(builder *b, ir_func *f, uint64_t length)
     b->f = f;
     b->status = WASM_OK;
     b->declined = false;
-    b->height = b->depth = b->waiting_count = b->definition_count = b->block = 0;
+    b->height = b->depth = b->waiting_count = b->definition_count = 0;
+    build_go(b, 0, false);
     b->definition_places = PLACES_MIN;
     while (b->definition_places < length / 2 && b->definition_places < b->definition_capacity)
         b->definition_places *= 2;
@@ -552,6 +593,7 @@ wasm_status builder_new(wasm_module *module, const build_options *options, build
     b->module = module;
     b->options = *options;
     b->definition_places = PLACES_MIN / 2;
+    read_rows(b);
     status = validate_scratch_new(module, &b->scratch);
     if (status == WASM_OK && !more_definitions(b))
         status = b->status;
@@ -574,6 +616,7 @@ void builder_free(builder *b)
     quota_free(q, b->stack, b->stack_capacity * sizeof *b->stack);
     quota_free(q, b->frames, b->frame_capacity * sizeof *b->frames);
     quota_free(q, b->sealed, b->sealed_capacity * sizeof *b->sealed);
+    quota_free(q, b->known, b->known_capacity * sizeof *b->known);
     quota_free(q, b->defined, b->defined_capacity * sizeof *b->defined);
     quota_free(q, b->loop_frame, b->loop_frame_capacity * sizeof *b->loop_frame);
     quota_free(q, b->definitions, b->definition_capacity * sizeof *b->definitions);

@@ -106,7 +106,7 @@ static void check_type(builder *b, ir_ref func, uint32_t canonical)
     b->f->instrs[r].flags |= IR_UNLIKELY;
     set_fork(b, cold, next);
     b->f->blocks[cold].is_cold = true;
-    b->block = cold;
+    build_go(b, cold, true);
     args[0] = func;
     args[1] = build_i64(b, canonical);
     build_helper(b, NATIVE_CHECK_TYPE, IR_VOID, args, 2);
@@ -114,7 +114,7 @@ static void check_type(builder *b, ir_ref func, uint32_t canonical)
     b->f->blocks[cold].succ[0] = next;
     b->f->blocks[cold].succ_count = 1;
     ir_edge(b->f, cold, next);
-    b->block = next;
+    build_go(b, next, true);
 }
 
 static ir_ref func_in_table(builder *b, const validate_op *op)

@@ -107,7 +107,7 @@ static void branch_if(builder *b, const validate_op *op, ir_ref condition)
     label_types(to, &count);
     write_values(b, to, count);
     fork_to(b, condition, to->label, next);
-    b->block = next;
+    build_go(b, next, true);
 }
 
 static void build_br_on_null(builder *b, const validate_op *op)
@@ -154,7 +154,7 @@ static void build_loop(builder *b, const validate_op *op)
     write_values(b, l, op->block->param_count);
     b->loop_frame[header] = b->depth - 1;
     jump(b, header);
-    b->block = header;
+    build_go(b, header, false);
     b->f->blocks[header].is_loop_header = true;
     l->outer_cost = b->cost;
     b->cost = 0;
@@ -174,7 +174,7 @@ static void build_if(builder *b, const validate_op *op)
     i->otherwise = build_block(b, true);
     write_values(b, i, op->block->param_count);
     fork_to(b, condition, then, i->otherwise);
-    b->block = then;
+    build_go(b, then, true);
 }
 
 static void build_else(builder *b, const validate_op *op)
@@ -186,7 +186,7 @@ static void build_else(builder *b, const validate_op *op)
         jump(b, i->label);
     }
     i->kind = FRAME_ELSE;
-    b->block = i->otherwise;
+    build_go(b, i->otherwise, false);
     b->height = i->height;
     push_values(b, i, i->type->params, i->type->param_count);
 }
@@ -201,7 +201,7 @@ static void build_end(builder *b, const validate_op *op)
         b->cost = e->outer_cost;
         build_seal_loop(b, e);
         if (!op->reachable)
-            b->block = build_block(b, true); /* nobody comes here */
+            build_go(b, build_block(b, true), false); /* nobody comes here */
         b->height = op->reachable ? b->height : e->height;
         for (uint32_t i = 0; !op->reachable && i < e->type->result_count; i++)
             build_push(b, b->zero[ir_type_of(e->type->results[i])]);
@@ -213,10 +213,10 @@ static void build_end(builder *b, const validate_op *op)
         jump(b, label);
     }
     if (e->kind == FRAME_IF) { /* without else: what it takes is what it gives */
-        b->block = e->otherwise;
+        build_go(b, e->otherwise, false);
         jump(b, label);
     }
-    b->block = label;
+    build_go(b, label, false);
     b->height = e->height;
     push_values(b, e, e->type->results, e->type->result_count);
     if (e->kind == FRAME_FUNC)

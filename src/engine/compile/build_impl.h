@@ -5,6 +5,7 @@
  * Assignment Form" (2013): who reads a variable looks for its definition in the block, then in the
  * blocks before; where several meet, or where not all are known yet (a loop's header), a phi is
  * made and its operands are found later. Nothing recurses: phis that want operands wait in a list.
+ * What was found is remembered for as long as code goes one way (known_local).
  *
  * Variables are the locals, and behind them the places of the operand stack: a branch writes the
  * values that it takes along to the places that the label prescribes, and who arrives reads them.
@@ -34,11 +35,26 @@ typedef struct definition { /* of a variable at the end of a block, so far */
     ir_ref value;
 } definition;
 
+/* What a local is where code goes now, if `way` is the builder's: known since it was read or written,
+ * as long as code goes on in the same block or in one that only it leads to. Most reads end here
+ * and do not look for definitions. */
+typedef struct known_local {
+    uint32_t way;
+    ir_ref value;
+} known_local;
+
 typedef struct waiting_phi {
     ir_ref phi;
     uint32_t variable;
     uint32_t next;
 } waiting_phi;
+
+/* An instruction that takes operands and gives a result, and is nothing else. */
+typedef struct plain_row {
+    uint8_t operands;
+    uint8_t type; /* ir_type of the result; IR_VOID: it is another kind, or the target has it not */
+    bool has_lane;
+} plain_row;
 
 struct builder {
     wasm_module *module;
@@ -50,9 +66,12 @@ struct builder {
     bool declined;
     isa_op op; /* the instruction that is being built; OP_COUNT: none yet */
 
-    uint32_t block; /* where code goes */
-    uint32_t at;    /* offset of the instruction */
-    uint32_t cost;  /* fuel of the innermost loop, or of the function outside of loops */
+    uint32_t block;     /* where code goes: build_go() */
+    uint32_t way;       /* another one where others join, or begin anew; never 0 */
+    known_local *known; /* by local */
+    uint32_t known_capacity;
+    uint32_t at;   /* offset of the instruction */
+    uint32_t cost; /* fuel of the innermost loop, or of the function outside of loops */
     ir_ref instance, store, entry_poll;
     ir_ref zero[IR_TYPES];
 
@@ -72,6 +91,7 @@ struct builder {
     uint32_t stamp;
     waiting_phi *waiting;
     uint32_t waiting_count, waiting_capacity;
+    plain_row plain[OP_COUNT];
 };
 
 /* ---- build.c */
@@ -79,6 +99,9 @@ bool build_reserve(builder *b, void **array, uint32_t *capacity, uint64_t need, 
 void build_push(builder *b, ir_ref value);
 ir_ref build_pop(builder *b);
 uint32_t build_block(builder *b, bool is_sealed);
+/* Code goes to `block`. follows: from where it went until now, and whoever else comes there knows
+ * of the same locals. */
+void build_go(builder *b, uint32_t block, bool follows);
 void build_write(builder *b, uint32_t variable, ir_ref value);
 ir_ref build_read(builder *b, uint32_t variable, ir_type type);
 void build_seal_loop(builder *b, frame *loop);
