@@ -124,8 +124,25 @@ static void build_br_on_null(builder *b, const validate_op *op)
     build_pop(b);
 }
 
+/* A block that takes the values to the label on a way of their own. */
+static uint32_t way_to(builder *b, frame *to, uint32_t count)
+{
+    const uint32_t from = b->block;
+
+    if (to->way && to->way_from == from)
+        return to->way;
+    to->way = b->block = build_block(b, true);
+    to->way_from = from;
+    write_values(b, to, count);
+    jump(b, to->label);
+    b->block = from;
+    return to->way;
+}
+
+/* Labels with more than one value each, at different heights, have places in common. */
 static void build_br_table(builder *b, const validate_op *op)
 {
+    const frame *first = label_at(b, op->labels[0]);
     ir_ref index = build_pop(b), r;
     uint32_t list = ir_list(b->f, op->label_count), count;
 
@@ -133,12 +150,15 @@ static void build_br_table(builder *b, const validate_op *op)
         return;
     for (uint32_t i = 0; i < op->label_count; i++) {
         frame *to = label_at(b, op->labels[i]);
+        uint32_t arrives = to->label;
 
         label_types(to, &count);
-        if (count > 0)
+        if (count > 1 && to->height != first->height)
+            arrives = way_to(b, to, count);
+        else
             write_values(b, to, count);
-        ir_list_items(b->f, list)[i] = to->label;
-        ir_edge(b->f, b->block, to->label);
+        ir_list_items(b->f, list)[i] = arrives;
+        ir_edge(b->f, b->block, arrives);
     }
     r = build_op(b, IR_BR_TABLE, IR_VOID, index, 0, 0, 0);
     b->f->instrs[r].extra = list;

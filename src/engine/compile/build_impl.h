@@ -26,6 +26,7 @@ typedef struct frame {
     uint32_t phis;      /* LOOP: phis that wait for the end, a list through waiting[] */
     ir_ref poll;        /* LOOP */
     uint32_t outer_cost;
+    uint32_t way, way_from; /* the block between a br_table and the label; in which block that is */
     const wasm_functype *type;
 } frame;
 
