@@ -2,12 +2,17 @@
  * alloc.c — the allocator's first half: what each instruction asks for, where values live, how far
  * away their next uses are.
  *
- * How:     Uses are collected once. A value that is used outside of its block is followed from each
- *          such block upwards to its definition (its path), which leaves lists of what lives at the
- *          beginning of blocks: their length is the cost, no bit set over all values is kept. Two
- *          passes backwards (one without loops) then put the distance of the next use to each of
- *          them, where calls, exits of loops and cold blocks count as very far: that is what keeps
- *          registers for loops. alloc_assign.c does the rest.
+ * How:     collect() numbers the instructions in the order of assignment and asks the target once
+ *          for what each of them wants. measure() walks over the blocks backwards: what is used, or
+ *          lives at the beginning of a block below, and is not made in the block, lives at its
+ *          beginning. That list is kept for each block, with the distance of the next use, where
+ *          calls, exits of loops and cold blocks count as very far: that is what keeps registers
+ *          for loops. Blocks with an edge back to one that had not been measured yet are walked
+ *          through again, and those above them as far as something changes there. The lists'
+ *          length is the cost; no bit set over all values is kept. alloc_assign.c does the rest.
+ *
+ *          What is asked for each instruction or operand is in arrays by position, which all walks
+ *          go through from one end to the other; of a value there is one record (alloc_value).
  *
  * Memory:  the function's arena.
  * Threads: those of the function.
@@ -21,14 +26,13 @@ bool alloc_room(ir_func *f, void *items, uint32_t *capacity, uint32_t wanted, si
     void **array = items;
     if (wanted <= *capacity)
         return true;
-    uint32_t more = *capacity < 16 ? 16 : *capacity;
-    while (more < wanted) {
-        if (more > UINT32_MAX / 2) {
-            f->status = WASM_E_QUOTA;
-            return false;
-        }
-        more *= 2;
+    if (*capacity > UINT32_MAX / 2) {
+        f->status = WASM_E_QUOTA;
+        return false;
     }
+    uint32_t more = *capacity < 8 ? 16 : *capacity * 2;
+    if (more < wanted)
+        more = wanted;
     void *fresh = arena_alloc_unset(f->arena, more, size);
     if (!fresh) {
         f->status = WASM_E_QUOTA;
@@ -103,6 +107,8 @@ static void put_in_sequence(alloc_state *s)
         s->blocks[s->sequence[i]].assigned = false;
 }
 
+enum { USUAL = 32 }; /* operands there is room for before the target has to ask for more */
+
 /* Room for operands, in all arrays by operand. */
 static bool room_for_operands(alloc_state *s, uint32_t wanted)
 {
@@ -120,7 +126,6 @@ static bool room_for_operands(alloc_state *s, uint32_t wanted)
 /* The request of one instruction, behind those of the ones before it. */
 static void collect_request(alloc_state *s, ir_ref ref)
 {
-    enum { USUAL = 32 }; /* operands there is room for before the target has to ask for more */
     uint32_t first = s->operand_count;
     if (!room_for_operands(s, first + USUAL))
         return;
@@ -143,6 +148,16 @@ static bool has_request(const ir_instr *in)
 {
     return !(in->flags & IR_FOLDED) && in->op != IR_PHI && in->op != IR_PARAM &&
            in->op != IR_CALLEE && in->op != IR_RESULT;
+}
+
+/* For as many as there may be, and an operand for each: most have one or none. */
+static bool room_for_requests(alloc_state *s)
+{
+    uint32_t count = 0;
+    for (ir_ref ref = 1; ref < s->f->instr_count; ref++)
+        count += has_request(&s->f->instrs[ref]);
+    s->requests = take_unset(s->f, count, sizeof *s->requests);
+    return s->requests && room_for_operands(s, count + USUAL);
 }
 
 /* Asks for every instruction's operands; numbers positions. */
@@ -447,8 +462,7 @@ wasm_status allocate(ir_func *f, const alloc_target *target, alloc_outcome *out)
     s->values = take_unset(f, n, sizeof *s->values);
     s->living = take_unset(f, n, sizeof *s->living);
     s->at_position = take_unset(f, n + 1, sizeof *s->at_position);
-    s->requests = take_unset(f, n, sizeof *s->requests);
-    if (f->status)
+    if (f->status || !room_for_requests(s))
         return f->status;
     rank_registers(s);
     put_in_sequence(s);

@@ -19,7 +19,7 @@ enum {
     ALLOC_FAREST = 1 << 28
 };
 #define ALLOC_NEVER UINT32_MAX
-enum { ALLOC_UNCOUNTED = 2 };
+enum { ALLOC_UNCOUNTED = 2 }; /* alloc_value.counts, which else is a class: 0 or 1 */
 
 typedef struct alloc_live {
     ir_ref value;
@@ -107,7 +107,8 @@ typedef struct alloc_state {
     uint32_t *next_use; /* position of the next after this instruction, or ALLOC_NEVER */
     uint32_t operand_count, operand_capacity;
 
-    ir_ref *living;        /* room for those of one block: see measuring in alloc.c */
+    ir_ref
+        *living; /* room for those of one block: see measuring in alloc.c; a word for each ir_ref */
     alloc_live *live_room; /* for alloc_block.live */
     uint32_t live_left;
 

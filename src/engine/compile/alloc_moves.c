@@ -11,6 +11,8 @@
  */
 #include "alloc_internal.h"
 
+#include <string.h>
+
 static alloc_place slot_new(alloc_state *s, uint32_t bytes)
 {
     uint32_t at = (s->out->spill_bytes + bytes - 1) & ~(bytes - 1);
@@ -197,12 +199,8 @@ static bool same_place(alloc_place a, alloc_place b)
 void alloc_finish(alloc_state *s)
 {
     ir_func *f = s->f;
-    uint32_t *count = arena_alloc(f->arena, (size_t)f->instr_count + 1, sizeof *count);
-    uint32_t total = 0;
-    if (!count) {
-        f->status = WASM_E_QUOTA;
-        return;
-    }
+    uint32_t *count = s->living, total = 0; /* by ir_ref; nothing is measured any more */
+    memset(count, 0, f->instr_count * sizeof *count);
     for (uint32_t position = 1; position <= s->last_position; position++) {
         ir_ref ref = s->at_position[position];
         if (!s->values[ref].home)

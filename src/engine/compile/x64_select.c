@@ -593,26 +593,20 @@ static bool is_pinned_or_constant(unsigned op)
 wasm_status x64_select(ir_func *f)
 {
     uint32_t *absorbed = ARENA_ARRAY(f->arena, uint32_t, f->instr_count);
-    ir_ref *constants = arena_alloc_unset(f->arena, f->instr_count, sizeof *constants);
-    uint32_t count = 0;
     x64_shape s;
-    if (!absorbed || !constants)
+    if (!absorbed)
         return WASM_E_QUOTA;
     /* Users before what they use, so that a chain is folded from its end: what is not folded when
      * it is met stays, and so does its shape. */
     for (uint32_t o = f->order_count; o-- > 0;)
         for (ir_ref i = f->blocks[f->order[o]].last; i; i = f->instrs[i].previous) {
-            if (is_folded(f, i))
+            if (is_folded(f, i) || is_pinned_or_constant(f->instrs[i].op))
                 continue;
-            if (is_pinned_or_constant(f->instrs[i].op)) {
-                constants[count++] = i;
-                continue;
-            }
             fold(f, i);
             x64_shape_of(f, i, absorbed, &s);
         }
-    for (uint32_t n = 0; n < count; n++)
-        if (absorbed[constants[n]] == f->instrs[constants[n]].uses)
-            f->instrs[constants[n]].flags |= IR_FOLDED;
+    for (ir_ref i = 1; i < f->instr_count; i++)
+        if (is_pinned_or_constant(f->instrs[i].op) && absorbed[i] == f->instrs[i].uses)
+            f->instrs[i].flags |= IR_FOLDED;
     return WASM_OK;
 }
