@@ -220,7 +220,7 @@ void x64_finish(x64_asm *a)
     if (!lay_out(a, false, true))
         lay_out(a, false, false);
 
-    uint32_t from = a->first, to = a->first; /* the code between the marks */
+    uint32_t from = a->first, to = from; /* the code between the marks */
     uint32_t site = a->first_site, reloc = a->first_reloc;
     for (const x64_mark *m = a->marks; m < a->marks + a->mark_count; m++) {
         uint32_t shift = from - to;
