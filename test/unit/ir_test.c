@@ -8,6 +8,7 @@
 #include "unit.h"
 
 #include "ir.h"
+#include "pass.h"
 
 typedef struct form {
     quota quota;
@@ -104,6 +105,27 @@ TEST(loops_and_dominators)
     end(&t);
 }
 
+/* 3 and 4 are a loop that is entered at both: one round over the blocks does not see that. */
+TEST(dominators_of_a_loop_with_two_entries)
+{
+    form t;
+    ir_ref x;
+
+    begin(&t, 6);
+    x = parameter(&t);
+    fork_to(&t, 0, x, 1, 2);
+    jump(&t, 1, 3);
+    jump(&t, 2, 4);
+    jump(&t, 3, 4);
+    fork_to(&t, 4, x, 3, 5);
+    leave(&t, 5);
+    ir_analyse(&t.f);
+    CHECK_EQ_UINT(t.f.blocks[3].dominator, 0);
+    CHECK_EQ_UINT(t.f.blocks[4].dominator, 0);
+    CHECK_EQ_UINT(t.f.blocks[5].dominator, 4);
+    end(&t);
+}
+
 TEST(edges_are_split)
 {
     form t;
@@ -183,11 +205,61 @@ TEST(replacing)
     leave(&t, 0);
     ir_replace(&t.f, y, x);
     CHECK_EQ_UINT(ir_resolve(&t.f, y), x);
-    ir_settle(&t.f);
+    ir_resolve_operands(&t.f, z);
     CHECK_EQ_UINT(t.f.instrs[z].arg[0], x);
     ir_analyse(&t.f);
     CHECK(holds(&t));
     ir_count_uses(&t.f);
     CHECK_EQ_UINT(t.f.instrs[x].uses, 1);
+    end(&t);
+}
+
+static ir_ref phi_of(form *t, uint32_t block, ir_ref first, ir_ref second)
+{
+    ir_ref phi = ir_append(&t->f, block, IR_PHI, IR_I32, 0, 0, 0, 0, 0);
+
+    t->f.instrs[phi].extra = ir_list(&t->f, 2);
+    ir_list_items(&t->f, t->f.instrs[phi].extra)[0] = first;
+    ir_list_items(&t->f, t->f.instrs[phi].extra)[1] = second;
+    return phi;
+}
+
+/* A loop with two counters, of which one is used by nobody but itself. */
+TEST(only_what_lives_stays_and_is_numbered_in_order)
+{
+    form t;
+    ir_ref x, again, dead, lives, one, other, same;
+    const ir_instr *i;
+
+    begin(&t, 3);
+    x = parameter(&t);
+    jump(&t, 0, 1);
+    dead = phi_of(&t, 1, x, 0);
+    lives = phi_of(&t, 1, x, 0);
+    again = ir_append(&t.f, 1, OP_I32_CLZ, IR_I32, x, 0, 0, 0, 0);
+    one = ir_append(&t.f, 1, OP_I32_ADD, IR_I32, dead, x, 0, 0, 0);
+    other = ir_append(&t.f, 1, OP_I32_ADD, IR_I32, lives, again, 0, 0, 0);
+    same = ir_append(&t.f, 1, OP_I32_ADD, IR_I32, lives, again, 0, 0, 0);
+    ir_list_items(&t.f, t.f.instrs[dead].extra)[1] = one;
+    ir_list_items(&t.f, t.f.instrs[lives].extra)[1] = same;
+    fork_to(&t, 1, same, 1, 2);
+    leave(&t, 2);
+    ir_replace(&t.f, same, other);
+    ir_split_edges(&t.f);
+    ir_analyse(&t.f);
+    pass_dead(&t.f);
+    CHECK(holds(&t));
+    CHECK_EQ_UINT(t.f.order_count, 4);
+    /* param, br; phi, clz, add, br_if; and the edge back and the end, in the order of the code */
+    CHECK_EQ_UINT(t.f.instr_count, 1 + 2 + 4 + 2);
+    for (ir_ref r = 1, k = 0; k < t.f.order_count; k++)
+        for (ir_ref own = t.f.blocks[t.f.order[k]].first; own; own = t.f.instrs[own].next)
+            CHECK_EQ_UINT(own, r++);
+    i = &t.f.instrs[3];
+    CHECK_EQ_UINT(i->op, IR_PHI);
+    CHECK_EQ_UINT(ir_list_items(&t.f, i->extra)[1], 5);
+    CHECK_EQ_UINT(i->uses, 1);
+    CHECK_EQ_UINT(t.f.instrs[5].uses, 2); /* by the phi and the branch */
+    CHECK_EQ_UINT(t.f.instrs[1].uses, 2); /* not by what is dead */
     end(&t);
 }

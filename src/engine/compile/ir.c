@@ -180,13 +180,6 @@ ir_ref ir_resolve(const ir_func *f, ir_ref ref)
     return end;
 }
 
-void ir_settle(ir_func *f)
-{
-    for (uint32_t b = 0; b < f->block_count; b++)
-        for (ir_ref r = f->blocks[b].first; r; r = f->instrs[r].next)
-            ir_resolve_operands(f, r);
-}
-
 uint32_t ir_list(ir_func *f, uint32_t count)
 {
     void *extra = f->extra;

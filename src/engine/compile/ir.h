@@ -139,11 +139,10 @@ ir_ref ir_insert(ir_func *f, ir_ref where, unsigned op, ir_type type, ir_ref a, 
 void ir_remove(ir_func *f, ir_ref ref); /* out of its block; nobody may use it any more */
 /* Moves it before `where`, of whatever block. */
 void ir_move(ir_func *f, ir_ref ref, ir_ref where);
-/* `ref` becomes another way to say `value`: users find it through ir_resolve() until
- * ir_settle() has replaced it everywhere. It is taken out of its block. */
+/* `ref` becomes another way to say `value`: users find it through ir_resolve(). It is taken out of
+ * its block. */
 void ir_replace(ir_func *f, ir_ref ref, ir_ref value);
 ir_ref ir_resolve(const ir_func *f, ir_ref ref);
-void ir_settle(ir_func *f);
 /* A list of `count` words, all 0; its index for ir_instr.extra. */
 uint32_t ir_list(ir_func *f, uint32_t count);
 static inline uint32_t ir_list_count(const ir_func *f, uint32_t list)
