@@ -75,7 +75,8 @@ struct plugin_module {
     wasm_tier asked;
     host_abi asked_abi; /* UNKNOWN: by the module */
     host_abi abi;
-    bool initializes; /* http-wasm: a fresh instance runs code before its first request */
+    bool initializes;     /* http-wasm: a fresh instance runs code before its first request */
+    uint64_t nanoseconds; /* processor time that compiling it may take later; 0: any */
     char hex[SHA256_HEX_SIZE];
 };
 
@@ -192,13 +193,16 @@ struct plugin_bytes {
     wasm_tier tier;
     host_abi abi;         /* as which it is wanted; UNKNOWN: as what it shows */
     size_t quota;         /* bytes that preparing them may take */
-    uint64_t nanoseconds; /* processor time that it may take; 0: any */
+    uint64_t nanoseconds; /* processor time that it may take, a stranger's; 0: any */
 };
 
 /* Finds, or prepares, what can be a plugin's module; held for the caller. NULL: *why (in pool) says
  * what is wrong and what to do, as the rest of a sentence that begins with the file's name. */
 struct plugin_module *plugin_module_get(const struct plugin_bytes *from, apr_pool_t *pool,
                                         const char **why);
+
+/* Nanoseconds of processor time that the calling thread has had. */
+uint64_t plugin_thread_time(void);
 
 /* With plugin_lock() taken. */
 void plugin_module_release(struct plugin_module *module);
@@ -214,8 +218,9 @@ const char *plugin_module_remedy(wasm_status status);
 
 /* ---- plugin_native.c ------------------------------------------------------------------------- */
 
-/* How modules are compiled, as the configuration says. The strings are the configuration's. */
-wasm_compile_options plugin_native_options(void);
+/* How modules are compiled, as the configuration says; a stranger's by one thread, which waits for
+ * nobody for long. The strings are the configuration's. */
+wasm_compile_options plugin_native_options(bool strangers);
 
 /* For check_config: complains of a WasmServeCodeCache that others than the server could write. */
 bool plugin_native_check(const server_rec *s);

@@ -22,9 +22,6 @@
 
 #include "httpd_log.h"
 
-/* Milliseconds. RATIONALE "Of compiled code". */
-enum { STRANGERS_PATIENCE = 1000 };
-
 static struct plugin_module *modules;
 
 const char *plugin_module_remedy(wasm_status status)
@@ -146,7 +143,7 @@ static void module_free(struct plugin_module *module)
     free(module);
 }
 
-static uint64_t thread_time(void)
+uint64_t plugin_thread_time(void)
 {
     struct timespec t;
 
@@ -156,7 +153,7 @@ static uint64_t thread_time(void)
 
 static bool is_over(void *baton)
 {
-    return thread_time() > *(const uint64_t *)baton;
+    return plugin_thread_time() > *(const uint64_t *)baton;
 }
 
 /* Prepares bytes that this process does not have yet. */
@@ -164,8 +161,8 @@ static struct plugin_module *module_make(const struct plugin_bytes *from, apr_po
                                          const char **why)
 {
     struct plugin_module *module = calloc(1, sizeof(*module));
-    uint64_t end = thread_time() + from->nanoseconds;
-    wasm_compile_options compile = plugin_native_options();
+    uint64_t end = plugin_thread_time() + from->nanoseconds;
+    wasm_compile_options compile = plugin_native_options(from->nanoseconds != 0);
     wasm_load_options options = {.quota = from->quota,
                                  .tier = from->tier,
                                  .compile = &compile,
@@ -174,12 +171,6 @@ static struct plugin_module *module_make(const struct plugin_bytes *from, apr_po
     wasm_report report;
     char text[400];
 
-    /* It is this thread's time that is bounded, and a stranger's module shall take no more: no
-     * helpers, and no thread that waits for another process as long as that likes. */
-    if (from->nanoseconds != 0) {
-        compile.threads = 1;
-        compile.patience = STRANGERS_PATIENCE;
-    }
     if (module == NULL || (module->path = strdup(from->path)) == NULL) {
         free(module);
         *why = "cannot be used: out of memory";
@@ -187,6 +178,7 @@ static struct plugin_module *module_make(const struct plugin_bytes *from, apr_po
     }
     module->asked = from->tier;
     module->asked_abi = from->abi;
+    module->nanoseconds = from->nanoseconds;
     module->refs = 1;
     apr_cpystrn(module->hex, from->hex, sizeof(module->hex));
     if (wasm_module_load(from->bytes, from->length, &options, &module->wasm, &report) != WASM_OK) {

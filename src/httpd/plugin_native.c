@@ -7,7 +7,8 @@
  *   compiler     each when it is loaded (plugin_module.c), or the configuration is refused.
  *   auto         none waits for it. In a child with threads one thread of low priority compiles
  *                module after module while the interpreter answers, each with the help of others
- *                that it starts, as low; instances that are made from then on use the code. Under
+ *                that it starts, as low, but a customer's, which also may take so much of its time
+ *                and no more; instances that are made from then on use the code. Under
  *                prefork a thread would be wrong (see plugin_watch.c), and hundreds of children
  *                would each do the work: there the parent compiles what the configuration names,
  *                once, before the children are forked, and modules that come later are compiled
@@ -50,6 +51,10 @@
 
 /* The functions of a module are compiled by as many threads as there are processors, to this. */
 enum { THREADS_MAX = 8 };
+
+/* Milliseconds that a stranger's module waits for another process that compiles it. RATIONALE "Of
+ * compiled code". */
+enum { STRANGERS_PATIENCE = 1000 };
 
 static struct native {
     pthread_t thread;
@@ -96,7 +101,7 @@ static uint32_t threads(void)
     return processors < 1 ? 1 : processors > THREADS_MAX ? THREADS_MAX : (uint32_t)processors;
 }
 
-wasm_compile_options plugin_native_options(void)
+wasm_compile_options plugin_native_options(bool strangers)
 {
     server_rec *s = ap_server_conf != NULL ? ap_server_conf : native.server;
     wasm_compile_options options = {
@@ -109,6 +114,12 @@ wasm_compile_options plugin_native_options(void)
         options.directory = options.cache;
         options.note = note;
         options.note_baton = s;
+    }
+    /* It is the time of one thread that is bounded: no helpers, and no thread that others wait for
+     * while it waits for another process as long as that likes. */
+    if (strangers) {
+        options.threads = 1;
+        options.patience = STRANGERS_PATIENCE;
     }
     return options;
 }
@@ -131,29 +142,33 @@ uint32_t plugin_native_guards(const struct plugin_module *module)
 
 /* ---- compiling ------------------------------------------------------------------------------- */
 
-static bool is_stopping(void *baton)
+/* `baton`: until when this thread may compile, by its own time; 0: for ever. */
+static bool is_to_stop(void *baton)
 {
-    (void)baton;
-    return atomic_load(&native.stopping);
+    const uint64_t *end = baton;
+
+    return atomic_load(&native.stopping) || (*end != 0 && plugin_thread_time() > *end);
 }
 
 static void compile(struct plugin_module *module, server_rec *s, bool cached_only)
 {
-    wasm_compile_options options = plugin_native_options();
+    wasm_compile_options options = plugin_native_options(module->nanoseconds != 0);
+    uint64_t end = module->nanoseconds != 0 ? plugin_thread_time() + module->nanoseconds : 0;
     wasm_module_info info;
     wasm_report report;
     apr_time_t begin = apr_time_now();
     char text[400];
 
     options.cached_only = cached_only;
-    options.stop = is_stopping;
+    options.stop = is_to_stop;
+    options.stop_baton = &end;
     if (wasm_module_compile(module->wasm, &options, &report) == WASM_OK) {
         wasm_module_describe(module->wasm, &info);
         LOG_S(APLOG_DEBUG, 0, s,
               "%s (sha256:%.12s) runs compiled from now on: %" APR_SIZE_T_FMT
               " bytes of code, %" APR_TIME_T_FMT " us",
               module->path, module->hex, info.code_bytes, apr_time_now() - begin);
-    } else if (report.status != WASM_E_INTERRUPTED && !cached_only) {
+    } else if (!atomic_load(&native.stopping) && !cached_only) {
         LOG_S(APLOG_NOTICE, 0, s, "%s (sha256:%.12s) goes on in the interpreter, and is slower: %s",
               module->path, module->hex, wasm_report_format(&report, text, sizeof(text)));
     }
@@ -210,7 +225,7 @@ void plugin_native_want(struct plugin_module *module)
         return;
     }
     if (!plugin_is_threaded()) {
-        if (plugin_native_options().cache != NULL) {
+        if (plugin_native_options(false).cache != NULL) {
             compile(module, native.server, true);
         }
         return;
@@ -268,7 +283,7 @@ bool plugin_native_check(const server_rec *s)
 
 void plugin_native_post_config(server_rec *s)
 {
-    wasm_compile_options options = plugin_native_options();
+    wasm_compile_options options = plugin_native_options(false);
     struct plugin *const *plugins;
     bool explicit_checks, available;
     char how[400];

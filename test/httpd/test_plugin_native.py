@@ -158,6 +158,19 @@ def test_of_many_children_one_compiles_for_the_cache(make_httpd):
     check_calls(server)
 
 
+LOW = (10, 3)  # nice, and SCHED_BATCH
+
+
+def tasks(pid):
+    """Of each thread of a process, its nice value and policy (proc(5))."""
+    found = []
+    for task in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/stat" % (pid, task), encoding="ascii") as text:
+            fields = text.read().rpartition(")")[2].split()
+        found.append((int(fields[16]), int(fields[38])))
+    return found
+
+
 @pytest.mark.skipif(os.environ.get("MPM", "event") == "prefork", reason="under prefork the parent compiles")
 def test_nobody_waits_for_the_compiler(make_httpd):
     """It cannot go on here, for somebody else has the lock of the code cache: guests run interpreted, children come and
@@ -176,6 +189,7 @@ def test_nobody_waits_for_the_compiler(make_httpd):
         for _ in range(2):
             check_calls(server)
             assert set(tiers(server).values()) == {"interpreter"}
+            assert any(LOW in task for pid in server._listening_children() for task in [tasks(pid)])
             server.graceful()
         server.stop()
         assert [name for name in os.listdir(server.path("cache")) if name != ".lock"] == []
@@ -235,6 +249,35 @@ def test_compiled_code_runs_under_memory_deny_write_execute(make_httpd, cache, w
             maps += [line for line in lines if line.split()[1].startswith("rwx") or way in line]
     # The code of both modules in each child that has it, readable and executable, and nothing that is writable as well.
     assert len(maps) >= 2 and {line.split()[1] for line in maps} == {"r-xp"}, maps
+
+
+# As before, and memfd_create() fails (seccomp(2)): a system that lets nothing become executable.
+NOTHING_EXECUTABLE = WITHOUT_WRITE_EXECUTE.replace("import ctypes, os, sys", """import ctypes, os, struct, sys
+code = b"".join(struct.pack("HBBI", *row) for row in [
+    (0x20, 0, 0, 0), (0x15, 0, 1, 319), (0x06, 0, 0, 0x50000 + 13), (0x06, 0, 0, 0x7fff0000)])
+filter = ctypes.create_string_buffer(code)
+program = struct.pack("HxxxxxxP", 4, ctypes.addressof(filter))
+if ctypes.CDLL(None).prctl(38, 1, 0, 0, 0) != 0 or ctypes.CDLL(None).prctl(22, 2, program, 0, 0) != 0:
+    sys.exit(77)""")
+
+
+@pytest.mark.skipif(bool(env.sanitizer()), reason="a sanitizer's memory is not what the module has")
+def test_where_nothing_is_executable_the_interpreter_answers_and_the_log_says_why(make_httpd):
+    def under(server):
+        command = server._command
+        server._command = lambda path: [sys.executable, "-c", NOTHING_EXECUTABLE] + command(path)
+        return server
+    if subprocess.run([sys.executable, "-c", NOTHING_EXECUTABLE, "/bin/true"], check=False).returncode == 77:
+        pytest.skip("this kernel has no PR_SET_MDWE, or no seccomp")
+    server = under(make_httpd(config=config("auto"), setup=files, log_level="debug", start=False)).start()
+    check_calls(server)
+    assert set(tiers(server).values()) == {"interpreter"}
+    said = re.search(r"plugins are interpreted, and slower than they could be: (.*)", server.log_text()).group(1)
+    assert "a memfd: Permission denied; anonymous memory: Permission denied" in said
+    code, output = server.configtest(config("compiler"))
+    assert code != 0
+    for words in ("hello.wasm", "memfd: Permission denied", "write WasmServeEngine auto, or allow executable memory"):
+        assert words in output
 
 
 @pytest.mark.parametrize("mode, words", [
