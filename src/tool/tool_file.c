@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tool_file.c — reads a file to its end, whatever kind it is (a pipe has no size to ask for),
- * and writes one, beside its place, where it is put when it is whole.
+ * and writes one, beside its place, where it is put when it is whole; what is no file is written to.
  *
  * Memory:  one block, grown by doubling; the caller's.
  * Threads: no shared state.
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static uint8_t *read_all(int fd, size_t *length)
@@ -78,7 +79,25 @@ bool tool_file_write_all(int fd, const void *bytes, size_t length)
     return true;
 }
 
-bool tool_file_write(const char *path, const uint8_t *bytes, size_t length)
+/* A device, a pipe or a link: by putting a file in its place it would be gone, /dev/null as well. */
+static bool is_written_to(const char *path)
+{
+    struct stat info;
+
+    return lstat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
+
+static bool write_to(const char *path, const uint8_t *bytes, size_t length)
+{
+    int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    bool done = fd >= 0 && tool_file_write_all(fd, bytes, length);
+
+    if (fd >= 0)
+        done = close(fd) == 0 && done;
+    return done;
+}
+
+static bool replace(const char *path, const uint8_t *bytes, size_t length)
 {
     const size_t room = strlen(path) + 32;
     char *beside = malloc(room);
@@ -100,4 +119,9 @@ bool tool_file_write(const char *path, const uint8_t *bytes, size_t length)
     free(beside);
     errno = why;
     return done;
+}
+
+bool tool_file_write(const char *path, const uint8_t *bytes, size_t length)
+{
+    return is_written_to(path) ? write_to(path, bytes, length) : replace(path, bytes, length);
 }

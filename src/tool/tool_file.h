@@ -15,7 +15,8 @@ uint8_t *tool_file_read(const char *path, size_t *length);
 bool tool_file_write_all(int fd, const void *bytes, size_t length);
 
 /* Makes `path` a file of these bytes, all at once: nobody sees a part of it. False: errno says why,
- * and what was there is there still. */
+ * and what was there is there still. A device, a pipe or a link stays what it is and is written to.
+ */
 bool tool_file_write(const char *path, const uint8_t *bytes, size_t length);
 
 #endif

@@ -260,6 +260,23 @@ def test_the_compiled_file_needs_one_module_and_a_place(module, tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
 
 
+def test_what_is_no_file_is_written_to_and_not_replaced(module, tmp_path):
+    """A device such as /dev/null, a pipe, a link."""
+    pipe, link, target = tmp_path / "pipe", tmp_path / "link", tmp_path / "target"
+    os.mkfifo(pipe)
+    target.write_bytes(b"longer than what will be there" * 1000)
+    link.symlink_to(target)
+    assert tool("compile", "-o", str(tmp_path / "file"), str(module)).returncode == 0
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reads:
+        done = tool("compile", "-o", str(pipe), str(module))
+        if not stat.S_ISFIFO(os.lstat(pipe).st_mode):
+            reads.kill()
+        assert reads.communicate(timeout=60)[0] == (tmp_path / "file").read_bytes()
+    assert done.returncode == 0 and stat.S_ISFIFO(os.lstat(pipe).st_mode)
+    assert tool("compile", "-o", str(link), str(module)).returncode == 0
+    assert link.is_symlink() and target.read_bytes() == (tmp_path / "file").read_bytes()
+
+
 COUNTS = """(module (func (export "count") (param i32) (result i32)
   (local i32)
   (loop $on
