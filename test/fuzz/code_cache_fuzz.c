@@ -29,7 +29,7 @@ static void look_up(const cache_view *v)
     native->code.base = (const uint8_t *)(uintptr_t)0x10000;
     native->code.length = v->code_length;
     for (uint32_t at = 0; module.funcs != NULL && at <= v->code_length; at += 1 + at / 64)
-        (void)native_find(native, native->code.base + at, &func, &offset);
+        (void)native_find(native, native->code.base + at, at % 3, &func, &offset);
     native->code = (code_mapping){0};
     free(module.funcs);
     native_release(native);

@@ -386,7 +386,7 @@ static void check_report(const wasm_report *report, wasm_status status, size_t s
 /* Validates every body; with a model, its sink looks on. */
 static wasm_status bodies(wasm_module *m, model *seen, wasm_report *report)
 {
-    const validate_sink sink = {on_begin, on_op, seen};
+    const validate_sink sink = {.begin = on_begin, .op = on_op, .baton = seen};
     validate_scratch *scratch;
     size_t before = m->quota.used;
     if (validate_scratch_new(m, &scratch) != WASM_OK)
@@ -405,7 +405,7 @@ static wasm_status bodies(wasm_module *m, model *seen, wasm_report *report)
 static void walk_constants(const wasm_module *m)
 {
     uint32_t ops = 0;
-    const validate_sink sink = {NULL, on_constant, &ops};
+    const validate_sink sink = {.op = on_constant, .baton = &ops};
     for (uint32_t i = m->global_import_count; i < m->global_count; i++)
         MUST(validate_constant_walk(m, m->globals[i].init, &sink) == WASM_OK);
     for (uint32_t i = 0; i < m->data_count; i++) {

@@ -243,6 +243,146 @@ TEST(many_variables)
     free(module);
 }
 
+/* ---- bodies in place of calls ---------------------------------------------------------------- */
+
+/* Functions of type [i32] -> [i32], the last of them "f"; type 1 has two results, 2 has two
+ * parameters; a memory and a table. */
+#define FUNCS(count, types, bodies)                                                                \
+    "01(03 60 01 7f 01 7f 60 01 7f 02 7f 7f 60 02 7f 7f 01 7f) 03(" count types ") "               \
+    "04(01 70 00 04) 05(01 00 01) 0a(" count bodies ")"
+
+static unsigned calls_in(const char *module)
+{
+    return count_of(text_of(module, true), " call ");
+}
+
+TEST(tiny_bodies_stand_in_place_of_their_calls)
+{
+    static const struct {
+        const char *name, *module;
+        unsigned calls; /* that are left, of all functions */
+    } rows[] = {
+        {"a load", FUNCS("02", "00 00", "(00 20 00 28 02 04 0b) (00 20 00 10 00 10 00 0b)"), 0},
+        {"two results", FUNCS("02", "01 00", "(00 20 00 41 02 0b) (00 20 00 10 00 6a 0b)"), 0},
+        {"a branch to its end",
+         FUNCS("02", "00 00", "(00 20 00 20 00 0d 00 41 05 6a 0b) (00 20 00 10 00 0b)"), 0},
+        {"a call of such a one",
+         FUNCS("03", "00 00 00",
+               "(00 20 00 41 05 6a 0b) (00 20 00 10 00 0b) (00 20 00 10 01 10 00 0b)"),
+         0},
+        {"a call of one that calls one: it is called",
+         FUNCS("04", "00 00 00 00",
+               "(00 20 00 41 05 6a 0b) (00 20 00 10 00 0b) (00 20 00 10 01 0b)"
+               "(00 20 00 10 02 0b)"),
+         1},
+        {"itself", FUNCS("01", "00", "(00 20 00 10 00 0b)"), 1},
+        {"one another", FUNCS("02", "00 00", "(00 20 00 10 01 0b) (00 20 00 10 00 0b)"), 2},
+        {"a loop", FUNCS("02", "00 00", "(00 03 40 20 00 0d 00 0b 20 00 0b) (00 20 00 10 00 0b)"),
+         1},
+        {"a br_table",
+         FUNCS("02", "00 00", "(00 02 40 20 00 0e 00 00 0b 20 00 0b) (00 20 00 10 00 0b)"), 1},
+        {"a table", FUNCS("02", "00 00", "(00 20 00 25 00 d1 0b) (00 20 00 10 00 0b)"), 1},
+        {"an indirect call: of its own it has one, and no other",
+         FUNCS("02", "00 00", "(00 20 00 20 00 11 00 00 0b) (00 20 00 10 00 0b)"), 1},
+        {"32 bytes",
+         FUNCS("02", "00 00",
+               "(00 20 00 20 00 6a 20 00 6a 20 00 6a 20 00 6a 20 00 6a 20 00 6a 20 00 6a 20 00 6a"
+               "01 01 01 01 0b) (00 20 00 10 00 0b)"),
+         0},
+        {"33 bytes",
+         FUNCS("02", "00 00",
+               "(00 20 00 20 00 6a 20 00 6a 20 00 6a 20 00 6a 20 00 6a 20 00 6a 20 00 6a 20 00 6a"
+               "01 01 01 01 01 0b) (00 20 00 10 00 0b)"),
+         1},
+        {"four locals", FUNCS("02", "00 00", "(01 04 7f 20 04 0b) (00 20 00 10 00 0b)"), 0},
+        {"five locals", FUNCS("02", "00 00", "(01 05 7f 20 04 0b) (00 20 00 10 00 0b)"), 1},
+        {"a vector as a local", FUNCS("02", "00 00", "(01 01 7b 20 00 0b) (00 20 00 10 00 0b)"), 1},
+        {"an import",
+         "01(01 60 01 7f 01 7f) 02(01 ('m') ('f') 00 00) 03(01 00) 0a(01 (00 20 00 10 00 0b))", 1},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CASE("%s", rows[i].name);
+        CHECK(text_of(rows[i].module, true)[0] != '\0');
+        CHECK_EQ_UINT(calls_in(rows[i].module), rows[i].calls);
+    }
+    /* What meets at the end of a body is a phi of the caller's; a local begins as 0; what the two
+     * compute is one thing. */
+    CHECK(shows(FUNCS("02", "00 00", "(00 20 00 20 00 0d 00 41 05 6a 0b) (00 20 00 10 00 0b)"),
+                true, "phi"));
+    CHECK(shows(FUNCS("02", "00 00", "(01 01 7f 20 01 0b) (00 20 00 10 00 41 09 6a 0b)"), true,
+                "i32.const 9"));
+    CHECK_EQ_UINT(count_of(text_of(FUNCS("02", "00 00",
+                                         "(00 20 00 41 07 6c 0b) (00 20 00 10 00 20 00 10 00 6a "
+                                         "20 00 41 07 6c 6a 0b)"),
+                                   true),
+                           "i32.mul"),
+                  2);
+    /* its poll stands where the one at its entry would */
+    CHECK_EQ_UINT(
+        count_of(text_of(FUNCS("02", "00 00", "(00 20 00 0b) (00 20 00 10 00 0b)"), true), "poll"),
+        3);
+}
+
+/* A function takes in 256 bytes of others, and a quarter of its own length. */
+TEST(what_is_taken_in_is_bounded)
+{
+    enum { CALLS = 200, BODY_BYTES = 8, OWN_BYTES = 1 + 2 + 2 * CALLS + 1 };
+    char module[CALLS * 8 + 400], *end = module;
+
+    end += sprintf(end,
+                   "01(01 60 01 7f 01 7f) 03(02 00 00) 0a(02 (00 20 00 41 07 6c 01 0b) (00 20 00");
+    for (unsigned i = 0; i < CALLS; i++)
+        end += sprintf(end, " 10 00");
+    sprintf(end, " 0b))");
+    CHECK_EQ_UINT(count_of(text_of(module, true), " call "),
+                  CALLS - (256 + OWN_BYTES / 4) / BODY_BYTES);
+}
+
+/* What is in an invalid body is nobody else's business. */
+TEST(an_invalid_body_is_called)
+{
+    static const char text[] = FUNCS("02", "00 00", "(00 20 00 10 01 0b) (00 20 00 92 0b)");
+    wasm_load_options options = {.features = WASM_FEATURES_SUPPORTED};
+    build_options how = {.target = &everything};
+    wasm_report report = {0}, expected = {0};
+    validate_scratch *scratch = NULL;
+    printed form = {""};
+    wasm_module *m = NULL;
+    builder *b = NULL;
+    bool declined = false;
+    size_t length;
+    uint8_t *bytes = module_text(text, &length);
+    char why[200];
+    ir_func f;
+    arena a;
+
+    REQUIRE(decode_module(bytes, length, &options, &m, &report) == WASM_OK);
+    REQUIRE(validate_module(m, &report) == WASM_OK);
+    REQUIRE(validate_scratch_new(m, &scratch) == WASM_OK);
+    REQUIRE(builder_new(m, &how, &b) == WASM_OK);
+    arena_init(&a, &m->quota);
+    ir_reset(&f, &a);
+    CHECK_EQ_INT(build_function(b, 0, &f, &declined, &report), WASM_OK);
+    CHECK(!declined && !f.has_inlined);
+    CHECK(improve(&f, &how) == WASM_OK && ir_verify(&f, why, sizeof why));
+    ir_print(&f, add_line, &form);
+    CHECK_EQ_UINT(count_of(form.text, " call "), 1);
+    CHECK_EQ_INT(report.status, WASM_OK);
+    ir_reset(&f, &a);
+    validate_body(m, 1, scratch, NULL, &expected);
+    CHECK_EQ_INT(build_function(b, 1, &f, &declined, &report), expected.status);
+    CHECK_EQ_INT(report.status, WASM_E_TYPE_MISMATCH);
+    CHECK_EQ_UINT(report.func, 1);
+    CHECK_EQ_UINT(report.offset, expected.offset);
+    CHECK_EQ_STR(report.detail, expected.detail);
+    builder_free(b);
+    validate_scratch_free(scratch);
+    arena_release(&a);
+    module_destroy(m);
+    free(bytes);
+}
+
 /* A thunk of each kind for a type with every kind of parameter and two results. */
 TEST(thunks)
 {

@@ -540,7 +540,7 @@ TEST(tiers_see_every_reachable_instruction)
     for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++) {
         wasm_report report;
         recorder r = {.stop_at = 0};
-        const validate_sink sink = {record_begin, record_op, &r};
+        const validate_sink sink = {.begin = record_begin, .op = record_op, .baton = &r};
         CASE("stream %zu", i);
         wasm_module *m = load(streams[i].text, 0, &report);
         REQUIRE(m != NULL);
@@ -556,7 +556,7 @@ TEST(the_sinks_refusal_ends_the_walk)
     wasm_module *m = load(PLAIN("00 01 01 01 0b"), 0, &report);
     REQUIRE(m != NULL);
     recorder r = {.stop = WASM_E_QUOTA, .stop_at = 2};
-    const validate_sink sink = {record_begin, record_op, &r};
+    const validate_sink sink = {.begin = record_begin, .op = record_op, .baton = &r};
     CHECK_EQ_INT(validate_all(m, &sink, &report), WASM_E_QUOTA);
     CHECK_EQ_UINT(r.events, 2);
     module_destroy(m);
@@ -571,7 +571,7 @@ TEST(constants_are_walked)
     REQUIRE(m != NULL);
     REQUIRE(validate_module(m, &report) == WASM_OK);
     recorder r = {.stop_at = 0};
-    const validate_sink sink = {NULL, record_op, &r};
+    const validate_sink sink = {.op = record_op, .baton = &r};
     CHECK_EQ_INT(validate_constant_walk(m, m->globals[1].init, &sink), WASM_OK);
     CHECK_EQ_INT(validate_constant_walk(m, m->globals[2].init, &sink), WASM_OK);
     CHECK_EQ_STR(r.text, "0 i32.const =2\n"

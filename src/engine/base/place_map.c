@@ -66,7 +66,8 @@ static const uint8_t *get_leb(const uint8_t *at, uint64_t *value)
     return at;
 }
 
-uint64_t place_map_find(const uint8_t *map, size_t bytes, uint32_t place, uint64_t offset)
+uint64_t place_map_find(const uint8_t *map, size_t bytes, uint32_t place, uint32_t further,
+                        uint64_t offset)
 {
     const uint8_t *at = map, *end = map + bytes;
     uint64_t here = 0, step;
@@ -76,7 +77,7 @@ uint64_t place_map_find(const uint8_t *map, size_t bytes, uint32_t place, uint64
         here += step;
         at = get_leb(at, &step);
         offset += step >> 1 ^ (step & 1 ? UINT64_MAX : 0);
-        if (here == place)
+        if (here == place && further-- == 0)
             return offset;
         if (here > place)
             break;

@@ -2,7 +2,8 @@
  * place_map.h — from a place in a function's code back to the byte of the module's file.
  *
  * A trap report names the instruction of the file. Only instructions that can trap, poll or call
- * have an entry, in the order of their code. Both tiers keep such maps; what a place counts (words,
+ * have an entry, in the order of their code; those of a body that was compiled in place of a call
+ * have one more for the call, and so on outwards. Both tiers keep such maps; what a place counts (words,
  * bytes) is theirs.
  *
  * Memory:  The writer's buffer belongs to the quota it was given and is reused from function to
@@ -28,7 +29,9 @@ void place_map_begin(place_map_writer *w, uint32_t place, uint64_t offset);
 wasm_status place_map_add(place_map_writer *w, uint32_t place, uint64_t offset);
 void place_map_release(place_map_writer *w);
 /* The file offset of what is at `place`, counted from where the map begins, as `offset` is what it
- * began with; or WASM_NO_OFFSET. The map is believed: it ends with a whole entry. */
-uint64_t place_map_find(const uint8_t *map, size_t bytes, uint32_t place, uint64_t offset);
+ * began with: the first entry for that place, or the one that comes `further` behind it; or
+ * WASM_NO_OFFSET. The map is believed: it ends with a whole entry. */
+uint64_t place_map_find(const uint8_t *map, size_t bytes, uint32_t place, uint32_t further,
+                        uint64_t offset);
 
 #endif

@@ -18,6 +18,9 @@
 #include "report.h"
 
 enum { FUNCTION_BYTES = 1 << 20, LOCALS_PER_FUEL = 8, PLACES_MIN = 1024 };
+/* Of tiny functions in place of their calls: bytes for each function, and one for so many of its
+ * own. */
+enum { INLINE_BYTES_MIN = 256, INLINE_SHARE = 4, INLINE_BYTES_MAX = 16 * 1024 };
 
 static void fail(builder *b)
 {
@@ -379,6 +382,16 @@ static void read_rows(builder *b)
     }
 }
 
+bool build_has(const builder *b, isa_op op)
+{
+    const isa_row *row = isa_describe(op);
+
+    if (!(row->flags & (ISA_LOAD | ISA_STORE)))
+        return b->plain[op].type != IR_VOID;
+    return row->sig[0] != '*' && strcspn(row->sig, ":") <= 2 && !(row->flags & ISA_ATOMIC) &&
+           b->options.target->has(op);
+}
+
 static void build_plain(builder *b, const validate_op *op)
 {
     const plain_row row = b->plain[op->op];
@@ -398,7 +411,7 @@ static void build_plain(builder *b, const validate_op *op)
     build_push(b, r);
 }
 
-static void build_one(builder *b, const validate_op *op)
+void build_one(builder *b, const validate_op *op)
 {
     ir_ref r;
 
@@ -407,11 +420,13 @@ static void build_one(builder *b, const validate_op *op)
     case OP_DROP: build_pop(b); break;
     case OP_SELECT:
     case OP_SELECT_T: build_select(b); break;
-    case OP_LOCAL_GET: build_push(b, build_read(b, op->index, ir_type_of(op->type))); break;
-    case OP_LOCAL_SET: build_write(b, op->index, build_pop(b)); break;
+    case OP_LOCAL_GET:
+        build_push(b, build_read(b, b->first_local + op->index, ir_type_of(op->type)));
+        break;
+    case OP_LOCAL_SET: build_write(b, b->first_local + op->index, build_pop(b)); break;
     case OP_LOCAL_TEE:
         if (b->height > 0)
-            build_write(b, op->index, b->stack[b->height - 1]);
+            build_write(b, b->first_local + op->index, b->stack[b->height - 1]);
         break;
     case OP_GLOBAL_GET:
     case OP_GLOBAL_SET: build_global(b, op); break;
@@ -460,13 +475,29 @@ static void build_one(builder *b, const validate_op *op)
 
 /* ---- a function ------------------------------------------------------------------------------ */
 
-static bool any_objects(const wasm_valtype *types, uint32_t count)
+bool build_any_objects(const wasm_valtype *types, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (module_is_object(types[i]))
             return true;
     }
     return false;
+}
+
+bool build_is_object(const validate_op *op)
+{
+    return isa_describe(op->op)->feature == WASM_FEATURE_GC || module_is_object(op->type) ||
+           (op->block && (build_any_objects(op->block->params, op->block->param_count) ||
+                          build_any_objects(op->block->results, op->block->result_count)));
+}
+
+uint32_t build_locals_cost(const validate_locals *locals)
+{
+    uint32_t slots = 0;
+
+    for (uint32_t i = locals->type->param_count; i < locals->local_count; i++)
+        slots += type_slots(locals->locals[i]);
+    return slots / LOCALS_PER_FUEL;
 }
 
 static wasm_status status_of(const builder *b)
@@ -477,17 +508,15 @@ static wasm_status status_of(const builder *b)
 static wasm_status sink_begin(void *baton, const validate_locals *locals, wasm_report *report)
 {
     builder *b = baton;
-    uint32_t slots = 0;
     void *known = b->known;
 
     (void)report;
     b->locals = *locals;
-    b->declined = any_objects(locals->locals, locals->local_count) ||
-                  any_objects(locals->type->results, locals->type->result_count);
+    b->declined = build_any_objects(locals->locals, locals->local_count) ||
+                  build_any_objects(locals->type->results, locals->type->result_count);
     b->at = (uint32_t)b->module->funcs[locals->func].code.offset;
-    for (uint32_t i = locals->type->param_count; i < locals->local_count; i++)
-        slots += type_slots(locals->locals[i]);
-    b->cost = slots / LOCALS_PER_FUEL;
+    b->cost = build_locals_cost(locals);
+    b->first_place = locals->local_count;
     if (build_reserve(b, &known, &b->known_capacity, locals->local_count, sizeof *b->known))
         b->known = known;
     build_block(b, true);
@@ -509,7 +538,7 @@ static wasm_status sink_begin(void *baton, const validate_locals *locals, wasm_r
             give_bytes(b, b->zero[IR_V128], none);
         }
     }
-    build_begin(b);
+    build_begin(b, FRAME_FUNC, locals->type);
     return status_of(b);
 }
 
@@ -523,9 +552,7 @@ static wasm_status sink_op(void *baton, const validate_op *op, wasm_report *repo
         b->cost++;
     b->op = op->op;
     b->at = (uint32_t)op->offset;
-    if (isa_describe(op->op)->feature == WASM_FEATURE_GC || module_is_object(op->type) ||
-        (op->block && (any_objects(op->block->params, op->block->param_count) ||
-                       any_objects(op->block->results, op->block->result_count)))) {
+    if (build_is_object(op)) {
         b->declined = true;
         return WASM_OK;
     }
@@ -539,6 +566,8 @@ static wasm_status sink_op(void *baton, const validate_op *op, wasm_report *repo
  * left, those of a small one would be far apart. */
 static void reset(builder *b, ir_func *f, uint64_t length)
 {
+    const uint64_t room = INLINE_BYTES_MIN + length / INLINE_SHARE;
+
     b->f = f;
     b->status = WASM_OK;
     b->declined = false;
@@ -547,6 +576,8 @@ static void reset(builder *b, ir_func *f, uint64_t length)
     b->definition_places = PLACES_MIN;
     while (b->definition_places < length / 2 && b->definition_places < b->definition_capacity)
         b->definition_places *= 2;
+    b->body = b->first_local = b->first_place = b->chain_length = 0;
+    b->inline_left = room < INLINE_BYTES_MAX ? (uint32_t)room : INLINE_BYTES_MAX;
     memset(b->zero, 0, sizeof b->zero);
     forget_definitions(b);
 }
@@ -613,6 +644,7 @@ void builder_free(builder *b)
         return;
     q = &b->module->quota;
     validate_scratch_free(b->scratch);
+    build_inline_free(b);
     quota_free(q, b->stack, b->stack_capacity * sizeof *b->stack);
     quota_free(q, b->frames, b->frame_capacity * sizeof *b->frames);
     quota_free(q, b->sealed, b->sealed_capacity * sizeof *b->sealed);

@@ -168,7 +168,10 @@ void build_call(builder *b, const validate_op *op)
     ir_ref func;
 
     switch (op->op) {
-    case OP_CALL: call_with(b, op->block, IR_CALL, 0, 0, op->index); break;
+    case OP_CALL:
+        if (!build_inline(b, op))
+            call_with(b, op->block, IR_CALL, 0, 0, op->index);
+        break;
     case OP_CALL_INDIRECT: call_func(b, op, func_in_table(b, op)); break;
     case OP_CALL_REF:
         func = build_pop(b);

@@ -14,7 +14,7 @@
 static frame *push_frame(builder *b, frame_kind kind, const wasm_functype *type, uint32_t label)
 {
     void *frames = b->frames;
-    uint32_t params = kind == FRAME_FUNC ? 0 : type->param_count;
+    uint32_t params = kind <= FRAME_INLINE ? 0 : type->param_count; /* or they are locals */
 
     if (!build_reserve(b, &frames, &b->frame_capacity, (uint64_t)b->depth + 1, sizeof *b->frames))
         return NULL;
@@ -31,7 +31,7 @@ static frame *label_at(builder *b, uint32_t depth)
 
 static uint32_t place_variable(const builder *b, const frame *at, uint32_t index)
 {
-    return b->locals.local_count + at->height + index;
+    return b->first_place + at->height + index;
 }
 
 static const wasm_valtype *label_types(const frame *to, uint32_t *count)
@@ -84,8 +84,17 @@ static void fork_to(builder *b, ir_ref condition, uint32_t then, uint32_t otherw
 
 static void build_return(builder *b)
 {
-    uint32_t count = b->frames[0].type->result_count, list = ir_list(b->f, count);
-    ir_ref r = build_op(b, IR_RETURN, IR_VOID, 0, 0, 0, 0);
+    frame *to = &b->frames[b->body];
+    uint32_t count = to->type->result_count, list;
+    ir_ref r;
+
+    if (to->kind == FRAME_INLINE) {
+        write_values(b, to, count);
+        jump(b, to->label);
+        return;
+    }
+    list = ir_list(b->f, count);
+    r = build_op(b, IR_RETURN, IR_VOID, 0, 0, 0, 0);
 
     if (!list || count > b->height)
         return;
@@ -94,9 +103,10 @@ static void build_return(builder *b)
     b->f->instrs[r].extra = list;
 }
 
-void build_begin(builder *b)
+void build_begin(builder *b, frame_kind kind, const wasm_functype *type)
 {
-    push_frame(b, FRAME_FUNC, b->locals.type, build_block(b, true));
+    b->body = b->depth;
+    push_frame(b, kind, type, build_block(b, true));
 }
 
 static void branch_if(builder *b, const validate_op *op, ir_ref condition)
@@ -131,7 +141,8 @@ static uint32_t way_to(builder *b, frame *to, uint32_t count)
 
     if (to->way && to->way_from == from)
         return to->way;
-    to->way = b->block = build_block(b, true);
+    to->way = build_block(b, true);
+    b->block = to->way; /* and back: no local changes on the way */
     to->way_from = from;
     write_values(b, to, count);
     jump(b, to->label);
@@ -226,6 +237,10 @@ static void build_end(builder *b, const validate_op *op)
         for (uint32_t i = 0; !op->reachable && i < e->type->result_count; i++)
             build_push(b, b->zero[ir_type_of(e->type->results[i])]);
         b->depth--;
+        return;
+    }
+    if (e->kind == FRAME_INLINE && op->reachable && b->f->blocks[label].pred_count == 0) {
+        b->depth--; /* nothing has branched: code goes on where it is */
         return;
     }
     if (op->reachable) {

@@ -9,6 +9,8 @@
  *
  * Variables are the locals, and behind them the places of the operand stack: a branch writes the
  * values that it takes along to the places that the label prescribes, and who arrives reads them.
+ * A body that is built in place of its call has its locals where the stack ends at the call, and
+ * its places behind them: what is there of the caller's has been read.
  */
 #ifndef WASMSERVE_BUILD_IMPL_H
 #define WASMSERVE_BUILD_IMPL_H
@@ -16,7 +18,18 @@
 #include "build.h"
 #include "runtime.h"
 
-typedef enum frame_kind { FRAME_FUNC, FRAME_BLOCK, FRAME_LOOP, FRAME_IF, FRAME_ELSE } frame_kind;
+/* INLINE: a body that is built in place of its call. */
+typedef enum frame_kind {
+    FRAME_FUNC,
+    FRAME_INLINE,
+    FRAME_BLOCK,
+    FRAME_LOOP,
+    FRAME_IF,
+    FRAME_ELSE
+} frame_kind;
+
+/* Bodies in bodies. */
+enum { INLINE_DEPTH = 2 };
 
 typedef struct frame {
     uint8_t kind;
@@ -93,6 +106,17 @@ struct builder {
     waiting_phi *waiting;
     uint32_t waiting_count, waiting_capacity;
     plain_row plain[OP_COUNT];
+
+    /* The body at hand: the function's, or one in place of a call. */
+    uint32_t body;        /* its frame */
+    uint32_t first_local; /* variables: its locals, */
+    uint32_t first_place; /* and what is to be added to a height for a place of the stack */
+
+    uint8_t *verdicts; /* build_inline.c, by function; NULL: none yet */
+    validate_scratch *inner[INLINE_DEPTH];
+    uint32_t chain[INLINE_DEPTH]; /* functions whose bodies are being built in place */
+    uint32_t chain_length;
+    uint32_t inline_left; /* bytes of bodies that this function may take in */
 };
 
 /* ---- build.c */
@@ -118,9 +142,19 @@ void build_poke(builder *b, ir_ref at, uint64_t offset, ir_ref value, unsigned w
 ir_ref build_poll(builder *b);
 void build_set_cost(builder *b, ir_ref poll);
 void build_trap_if(builder *b, ir_ref condition, wasm_status status);
+/* What is to be done for one event of the validator; b->at is the caller's. */
+void build_one(builder *b, const validate_op *op);
+/* Whether an instruction that computes or accesses memory has code. */
+bool build_has(const builder *b, isa_op op);
+/* Objects of the collector's: no code of ours holds them. */
+bool build_is_object(const validate_op *op);
+bool build_any_objects(const wasm_valtype *types, uint32_t count);
+/* Fuel for the locals behind the parameters. */
+uint32_t build_locals_cost(const validate_locals *locals);
 /* ---- build_control.c */
 void build_control(builder *b, const validate_op *op);
-void build_begin(builder *b);
+/* The body's frame, FRAME_FUNC or FRAME_INLINE. */
+void build_begin(builder *b, frame_kind kind, const wasm_functype *type);
 /* ---- build_memory.c */
 void build_access(builder *b, const validate_op *op);
 void build_bulk(builder *b, const validate_op *op);
@@ -135,5 +169,10 @@ ir_ref build_func_ref(builder *b, uint32_t index);
 /* An index of a table or memory as 64 bits. */
 ir_ref build_wide(builder *b, ir_ref index, bool is_64);
 ir_ref build_table_of(builder *b, uint32_t table);
+/* ---- build_inline.c */
+/* The body of the function that is called, in place of the call: its arguments are popped, its
+ * results pushed. False: it is not one for that, and nothing has happened. */
+bool build_inline(builder *b, const validate_op *op);
+void build_inline_free(builder *b);
 
 #endif

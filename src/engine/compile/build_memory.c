@@ -58,7 +58,7 @@ void build_access(builder *b, const validate_op *op)
     ir_ref arg[3] = {0}, r;
     bool guarded;
 
-    if ((row->flags & ISA_ATOMIC) || count > 2 || !b->options.target->has(op->op)) {
+    if (!build_has(b, op->op)) {
         b->declined = true;
         return;
     }

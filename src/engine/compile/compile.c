@@ -162,6 +162,31 @@ static wasm_status build(worker *w, kind what, uint32_t index, ir_func *f, bool 
     }
 }
 
+/* What the emitter noted of instructions that are in place of a call becomes several sites at the
+ * same code, from the innermost body outwards. */
+static void unfold_sites(code_buffer *code, uint32_t from, const ir_func *f)
+{
+    uint32_t count = code->site_count, to;
+
+    for (uint32_t i = from; i < count; i++)
+        for (uint32_t at = code->sites[i].offset; ir_caller(f, at); at = ir_caller(f, at))
+            code_add_site(code, 0, 0);
+    if (code->status != WASM_OK)
+        return;
+    to = code->site_count;
+    while (count > from) {
+        const code_site site = code->sites[--count];
+        uint32_t at = site.offset, depth = 1;
+
+        while ((at = ir_caller(f, at)) != 0)
+            depth++;
+        to -= depth;
+        at = site.offset;
+        for (uint32_t i = 0; i < depth; i++, at = ir_caller(f, at))
+            code->sites[to + i] = (code_site){site.code, ir_offset(f, at)};
+    }
+}
+
 /* Compiles one piece; one that is declined stays as it is. A function for whose form or code the
  * quota is too small is declined; there is no other way for a thunk. */
 static wasm_status compile_piece(worker *w, kind what, uint32_t index, piece *out)
@@ -181,6 +206,8 @@ static wasm_status compile_piece(worker *w, kind what, uint32_t index, piece *ou
         native_dump_form(&f, index, w->job->options);
     if (status == WASM_OK && !declined)
         status = w->job->target->emit(&f, code, &entry);
+    if (status == WASM_OK && !declined && f.has_inlined)
+        unfold_sites(code, site, &f);
     if (code->status != WASM_OK)
         status = code->status;
     if (status == WASM_E_QUOTA)

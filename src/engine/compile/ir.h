@@ -54,7 +54,8 @@ typedef struct ir_instr {
     uint16_t op;    /* isa_op or ir_op */
     uint8_t type;   /* ir_type of its value */
     uint8_t flags;  /* ir_flags */
-    uint32_t at;    /* offset of the Wasm instruction in the module's file: for traps and frames */
+    uint32_t at;    /* the Wasm instruction, for traps and frames: its offset in the module's file,
+                       or IR_INLINED and a list (see there) */
     ir_ref arg[3];  /* operands; 0 where it has fewer */
     uint32_t extra; /* index into ir_func.extra: what a row of ir_ops.def says */
     union {
@@ -77,6 +78,11 @@ typedef enum ir_flags {
     IR_SCRATCH_1 = 32,
     IR_SCRATCH_2 = 64
 } ir_flags;
+
+/* In ir_instr.at: the instruction came out of a body that was built in place of a call. The rest of
+ * the number is a list: its offset in the file, and the `at` of the call. A module's file is too
+ * small for offsets with this bit. */
+#define IR_INLINED ((uint32_t)1 << 31)
 
 /* What a PEEK or POKE touches, in extra above the width: classes do not overlap. Linear memory is
  * none of them. ANY may be each. */
@@ -120,6 +126,7 @@ typedef struct ir_func {
     const wasm_functype *type;
     bool has_calls;     /* to anything */
     bool is_analysed;   /* edges are those that ir_analyse() has seen */
+    bool has_inlined;   /* some `at` is IR_INLINED */
     wasm_status status; /* QUOTA once an allocation failed: appending then does nothing */
 } ir_func;
 
@@ -152,6 +159,16 @@ static inline uint32_t ir_list_count(const ir_func *f, uint32_t list)
 static inline uint32_t *ir_list_items(const ir_func *f, uint32_t list)
 {
     return &f->extra[list + 1];
+}
+/* From an ir_instr.at: the offset in the file; and the `at` of the call that the instruction is
+ * built in place of, 0 if there is none. */
+static inline uint32_t ir_offset(const ir_func *f, uint32_t at)
+{
+    return at & IR_INLINED ? ir_list_items(f, at & ~IR_INLINED)[0] : at;
+}
+static inline uint32_t ir_caller(const ir_func *f, uint32_t at)
+{
+    return at & IR_INLINED ? ir_list_items(f, at & ~IR_INLINED)[1] : 0;
 }
 /* An edge; the caller has given `from` its terminator. */
 void ir_edge(ir_func *f, uint32_t from, uint32_t to);

@@ -36,7 +36,8 @@
  * status. A fault in a GUARDED access is turned into the same call by the handler (native_fault.c).
  * Sites: every instruction that may trap, call or fault has one: where the code is (of calls: the
  *     return address; of accesses: NATIVE_ACCESS_SITE behind the beginning of the instruction,
- * which may be another's return address) and the Wasm offset.
+ * which may be another's return address) and the Wasm offset; of an instruction that stands in place
+ * of a call, one for each body around it, from within outwards.
  */
 #ifndef WASMSERVE_NATIVE_H
 #define WASMSERVE_NATIVE_H

@@ -124,7 +124,7 @@ static bool claim(const siginfo_t *info, void *context)
     uint32_t func;
     uint64_t offset;
 
-    if (!native || !native_find(native, (const char *)at + NATIVE_ACCESS_SITE, &func, &offset) ||
+    if (!native || !native_find(native, (const char *)at + NATIVE_ACCESS_SITE, 0, &func, &offset) ||
         offset == WASM_NO_OFFSET ||
         !is_out_of_bounds(here->fault_instance(context)->store, (uintptr_t)info->si_addr))
         return false;

@@ -55,8 +55,10 @@ void native_release(native_module *native);
 /* ---- native_trap.c --------------------------------------------------------------------------- */
 
 /* The function and the Wasm offset of a site, given its address. False: it is none of a function's:
- * a thunk's, or not in this code. */
-bool native_find(const native_module *native, const void *address, uint32_t *func,
+ * a thunk's, or not in this code. A site of a body that was built in place of a call is in several
+ * functions: `further` counts outwards from the innermost, and false says that there are no more.
+ */
+bool native_find(const native_module *native, const void *address, uint32_t further, uint32_t *func,
                  uint64_t *offset);
 /* Records a failure of what the instance's code called last, and the frames of this activation;
  * returns the status. */

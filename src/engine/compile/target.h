@@ -47,7 +47,7 @@ typedef struct code_reloc {
 
 typedef struct code_site {
     uint32_t code;   /* offset in the buffer: see native.h */
-    uint32_t offset; /* in the Wasm file */
+    uint32_t offset; /* in the Wasm file; of an emitter: an ir_instr.at */
 } code_site;
 
 typedef struct code_buffer {

@@ -463,6 +463,8 @@ static void prologue(x64_emitter *e)
         }
         x64_rm(a, X64(00, 0, 3B) | X64_W, reg, limit);
         uint32_t at = e->f->order_count ? e->f->instrs[e->f->blocks[0].first].at : 0;
+        while (ir_caller(e->f, at))
+            at = ir_caller(e->f, at);
         x64_jcc(a, CC_B, x64_trap_label(e, WASM_E_STACK_EXHAUSTED, at));
     }
     if (e->frame) {

@@ -262,7 +262,7 @@ void interp_dump(const wasm_module *module, uint32_t func)
     while (position < body->words) {
         const icode *pc = body->code + position;
         unsigned handler = recognize(handlers, pc->handler), op = interp_fused_first(handler);
-        uint64_t offset = place_map_find(body->map, body->map_bytes, position, 0);
+        uint64_t offset = place_map_find(body->map, body->map_bytes, position, 0, 0);
         uint32_t words;
         text t = {line, sizeof line};
 

@@ -102,7 +102,7 @@ wasm_status interp_unwind(wasm_store *store, wasm_instance *instance, uint64_t *
             break;
         func = (uint32_t)(body - ((const interp_module *)module->prepared)->funcs) +
                module->func_import_count;
-        offset = place_map_find(body->map, body->map_bytes, (uint32_t)(at.pc - body->code), 0);
+        offset = place_map_find(body->map, body->map_bytes, (uint32_t)(at.pc - body->code), 0, 0);
         if (innermost)
             store_trap(store, status, module, func, offset);
         innermost = false;

@@ -67,6 +67,9 @@ typedef struct validate_sink {
     wasm_status (*begin)(void *baton, const validate_locals *locals, wasm_report *report);
     wasm_status (*op)(void *baton, const validate_op *op, wasm_report *report);
     void *baton;
+    /* It looks at a body whose own turn is another time: no line of a trace is written, nobody is
+     * asked whether to go on, and module->used stays as it is. */
+    bool beside;
 } validate_sink;
 
 /* Checks everything outside bodies: types, imports, limits, constant expressions, segments,

@@ -487,10 +487,13 @@ wasm_status validate_body(wasm_module *module, uint32_t func, validate_scratch *
     uint64_t instructions = 0;
     s->c = cursor_over(module, module->funcs[func].code, func, report);
     s->at = module->funcs[func].code.offset;
-    if (module->stop && module->stop(module->stop_baton))
+    const bool beside = sink != NULL && sink->beside;
+    if (!beside && module->stop && module->stop(module->stop_baton))
         return scratch_fail(s, WASM_E_INTERRUPTED, "preparing the module takes too long");
     TRY(begin_body(s, func, sink));
     TRY(walk_body(s, sink, &instructions));
+    if (beside)
+        return WASM_OK;
     if ((s->c.used & ~module->used) != 0) /* nothing is written when a body is walked again */
         module->used |= s->c.used;
     module_trace(module, WASM_TRACE_VALIDATE,
