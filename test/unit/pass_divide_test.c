@@ -20,7 +20,7 @@ static bool has_all(unsigned op)
 static const target everything = {.name = "test", .has = has_all};
 
 /* The function's result for one dividend; *divides: there is a division in it. */
-static uint32_t evaluate(const ir_func *f, uint32_t dividend, uint64_t *values, bool *divides)
+static uint64_t evaluate(const ir_func *f, uint64_t dividend, uint64_t *values, bool *divides)
 {
     for (ir_ref r = f->blocks[f->order[0]].first; r; r = f->instrs[r].next) {
         const ir_instr *i = &f->instrs[r];
@@ -43,6 +43,10 @@ static uint32_t evaluate(const ir_func *f, uint32_t dividend, uint64_t *values, 
         case OP_I64_ADD: values[r] = x + y; break;
         case OP_I64_SUB: values[r] = x - y; break;
         case OP_I64_MUL: values[r] = x * y; break;
+        case OP_I64_AND: values[r] = x & y; break;
+        case IR_MUL_HIGH_U: values[r] = (uint64_t)((unsigned __int128)x * y >> 64); break;
+        case IR_MUL_HIGH_S: values[r] = (uint64_t)((__int128)(int64_t)x * (int64_t)y >> 64); break;
+        case OP_I64_SHL: values[r] = x << (y & 63); break;
         case OP_I64_SHR_U: values[r] = x >> (y & 63); break;
         case OP_I64_SHR_S: values[r] = (uint64_t)((int64_t)x >> (y & 63)); break;
         case IR_RETURN:
@@ -55,31 +59,82 @@ static uint32_t evaluate(const ir_func *f, uint32_t dividend, uint64_t *values, 
         if (i->op == IR_BR) {
             r = f->blocks[f->blocks[i->block].succ[0]].first;
             if (f->instrs[r].op == IR_RETURN)
-                return (uint32_t)values[ir_list_items(f, f->instrs[r].extra)[0]];
+                return values[ir_list_items(f, f->instrs[r].extra)[0]];
             printf("more blocks than were thought of\n");
             *divides = true;
             return 0;
         }
         if (i->op == IR_RETURN)
-            return (uint32_t)values[ir_list_items(f, i->extra)[0]];
+            return values[ir_list_items(f, i->extra)[0]];
     }
     return 0;
 }
 
-static uint32_t expected(unsigned op, uint32_t x, uint32_t d)
+static bool is_wide(unsigned op)
+{
+    return op >= 0x7F;
+}
+
+static uint64_t expected(unsigned op, uint64_t x, uint64_t d)
 {
     switch (op) {
     case 0x6D: return (uint32_t)((int64_t)(int32_t)x / (int32_t)d);
-    case 0x6E: return x / d;
+    case 0x6E: return (uint32_t)x / (uint32_t)d;
     case 0x6F: return (uint32_t)((int64_t)(int32_t)x % (int32_t)d);
+    case 0x70: return (uint32_t)x % (uint32_t)d;
+    case 0x7F: return (uint64_t)((__int128)(int64_t)x / (int64_t)d);
+    case 0x80: return x / d;
+    case 0x81: return (uint64_t)((__int128)(int64_t)x % (int64_t)d);
     default: return x % d;
     }
 }
 
-/* How many dividends come out differently; 1000 if nothing was built or it still divides. */
-static unsigned differences(unsigned op, uint32_t d)
+/* A function of the dividend; i32.const and i64.const with all of their bytes. */
+static uint8_t *module_for(unsigned op, uint64_t d, size_t *length)
 {
-    char text[300];
+    const unsigned bytes = is_wide(op) ? 10 : 5, type = is_wide(op) ? 0x7E : 0x7F;
+    const int64_t value = is_wide(op) ? (int64_t)d : (int32_t)d;
+    char constant[40] = "", text[300];
+
+    for (unsigned i = 0; i < bytes; i++)
+        snprintf(constant + 3 * i, 4, "%02x ",
+                 (unsigned)(value >> (7 * i < 63 ? 7 * i : 63) & 0x7F) |
+                     (i + 1 < bytes ? 0x80 : 0));
+    snprintf(text, sizeof text,
+             "01(01 60 01 %02x 01 %02x) 03(01 00) 0a(01 (00 20 00 %02x %s %02x 0b))", type, type,
+             is_wide(op) ? 0x42 : 0x41, constant, op);
+    return module_text(text, length);
+}
+
+/* Of dividends about the edges, and about multiples. */
+static unsigned wrong_of(const ir_func *f, unsigned op, uint64_t d, bool *divides)
+{
+    static const uint64_t edges[] = {0,          0x7FFFFFFF,         0x80000000,        0xFFFFFFFF,
+                                     0x55555555, 0x7FFFFFFFFFFFFFFF, 0x8000000000000000};
+    const uint64_t all = is_wide(op) ? UINT64_MAX : UINT32_MAX;
+    uint64_t *values = calloc(f->instr_count, sizeof *values);
+    unsigned wrong = 0;
+
+    for (unsigned e = 0; e < sizeof edges / sizeof *edges; e++) {
+        for (uint64_t k = 0; k < 41; k++) {
+            const uint64_t x = (edges[e] + k - 20) & all;
+
+            wrong += evaluate(f, x, values, divides) != expected(op, x, d);
+        }
+    }
+    for (uint64_t k = 0; k < 400; k++) {
+        const uint64_t spread = is_wide(op) ? k * 0x9E3779B97F4A7C15u : (uint32_t)(k * 0x9E3779B9u);
+        const uint64_t x = (spread / (d ? d : 1) * d + k % 3 - 1) & all;
+
+        wrong += evaluate(f, x, values, divides) != expected(op, x, d);
+    }
+    free(values);
+    return wrong;
+}
+
+/* How many dividends come out differently; 1000 if nothing was built or it still divides. */
+static unsigned differences(unsigned op, uint64_t d)
+{
     wasm_report report = {0};
     wasm_load_options options = {.features = WASM_FEATURES_SUPPORTED};
     build_options how = {.guarded = true, .target = &everything};
@@ -88,15 +143,8 @@ static unsigned differences(unsigned op, uint32_t d)
     size_t length;
     unsigned wrong = 1000;
     bool declined = false, divides = false;
-    uint8_t *bytes;
+    uint8_t *bytes = module_for(op, d, &length);
 
-    /* i32.const with all of its five bytes */
-    snprintf(
-        text, sizeof text,
-        "01(01 60 01 7f 01 7f) 03(01 00) 0a(01 (00 20 00 41 %02x %02x %02x %02x %02x %02x 0b))",
-        (d & 0x7F) | 0x80, (d >> 7 & 0x7F) | 0x80, (d >> 14 & 0x7F) | 0x80, (d >> 21 & 0x7F) | 0x80,
-        d >> 28 | (d >> 31 ? 0x70 : 0), op);
-    bytes = module_text(text, &length);
     if (decode_module(bytes, length, &options, &m, &report) == WASM_OK &&
         validate_module(m, &report) == WASM_OK && builder_new(m, &how, &b) == WASM_OK) {
         ir_func f;
@@ -105,27 +153,10 @@ static unsigned differences(unsigned op, uint32_t d)
         arena_init(&a, &m->quota);
         ir_reset(&f, &a);
         if (build_function(b, 0, &f, &declined, &report) == WASM_OK && !declined &&
-            improve(&f, &how) == WASM_OK) {
-            uint64_t *values = calloc(f.instr_count, sizeof *values);
-            static const uint32_t edges[] = {0, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x55555555};
-
-            wrong = 0;
-            for (unsigned e = 0; e < sizeof edges / sizeof *edges; e++) {
-                for (uint32_t k = 0; k < 41; k++) {
-                    uint32_t x = edges[e] + k - 20;
-
-                    wrong += evaluate(&f, x, values, &divides) != expected(op, x, d);
-                }
-            }
-            for (uint32_t k = 0; k < 400; k++) { /* about multiples */
-                uint32_t x = (k * 0x9E3779B9u / (d ? d : 1)) * d + k % 3 - 1;
-
-                wrong += evaluate(&f, x, values, &divides) != expected(op, x, d);
-            }
-            free(values);
-            if (divides)
-                wrong = 1000;
-        }
+            improve(&f, &how) == WASM_OK)
+            wrong = wrong_of(&f, op, d, &divides);
+        if (divides)
+            wrong = 1000;
         arena_release(&a);
     }
     builder_free(b);
@@ -133,7 +164,7 @@ static unsigned differences(unsigned op, uint32_t d)
         module_destroy(m);
     free(bytes);
     if (wrong)
-        printf("op %02x by %u: %u\n", op, d, wrong);
+        printf("op %02x by %#llx: %u\n", op, (unsigned long long)d, wrong);
     return wrong;
 }
 
@@ -162,8 +193,38 @@ TEST(every_small_divisor_and_the_edges)
     CHECK_EQ_UINT(wrong, 0);
 }
 
-/* Where the machine traps, it is asked. */
+TEST(every_small_divisor_and_the_edges_of_64_bits)
+{
+    unsigned wrong = 0;
+
+    for (unsigned op = 0x7F; op <= 0x82; op++) {
+        bool is_signed = op == 0x7F || op == 0x81;
+
+        for (uint64_t d = 2; d < 300; d++) {
+            wrong += differences(op, d);
+            wrong += differences(op, 0x7FFFFFFFFFFFFFFFu - d);
+            wrong += differences(op, d * 0x123456789ABu);
+            wrong += is_signed ? differences(op, 0u - d) : differences(op, 0x8000000000000000u + d);
+        }
+        for (unsigned shift = 1; shift < 63; shift++) {
+            wrong += differences(op, (uint64_t)1 << shift);
+            wrong += differences(op, ((uint64_t)1 << shift) + 1);
+            wrong += shift > 1 ? differences(op, ((uint64_t)1 << shift) - 1) : 0;
+            wrong += is_signed ? differences(op, 0 - ((uint64_t)1 << shift)) : 0;
+        }
+        if (!is_signed) {
+            wrong += differences(op, 0xFFFFFFFFFFFFFFFFu);
+            wrong += differences(op, 0x8000000000000000u);
+        }
+    }
+    CHECK_EQ_UINT(wrong, 0);
+}
+
+/* Where the machine traps, it is asked; and for the divisor that has no absolute value. */
 TEST(what_may_trap_stays)
 {
+    CHECK_EQ_UINT(differences(0x7F, 0xFFFFFFFFFFFFFFFFu), 1000);
+    CHECK_EQ_UINT(differences(0x7F, 0x8000000000000000u), 1000);
+    CHECK_EQ_UINT(differences(0x81, 0x8000000000000000u), 1000);
     CHECK_EQ_UINT(differences(0x6D, 0xFFFFFFFFu), 1000);
 }

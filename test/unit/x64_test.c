@@ -317,6 +317,38 @@ TEST(and_on_processors_without_the_extensions)
     all_ops(X64_AVX | X64_BMI1 | X64_BMI2 | X64_LZCNT);
 }
 
+/* slots[2] and [3]: the upper halves of the product of slots[0] and slots[1]. */
+static uint32_t products(fixture *x)
+{
+    begin(x);
+    ir_ref p = EMIT(IR_PARAM, IR_I64, 0, 0, 0, 0);
+    ir_ref a = peek(x, p, IR_I64, 0), b = peek(x, p, IR_I64, 8);
+    poke(x, p, EMIT(IR_MUL_HIGH_S, IR_I64, a, b, 0, 0), 16);
+    poke(x, p, EMIT(IR_MUL_HIGH_U, IR_I64, a, b, 0, 0), 24);
+    poke(x, p, EMIT(OP_I64_XOR, IR_I64, a, b, 0, 0), 32); /* both are still there */
+    EMIT(IR_RETURN, IR_VOID, 0, 0, 0, 0);
+    return finish(x);
+}
+
+TEST(upper_halves_of_products)
+{
+    fixture x;
+    setup(&x);
+    uint32_t entry = products(&x);
+    REQUIRE(map(&x));
+    for (unsigned i = 0; i < INTERESTING; i++) {
+        for (unsigned k = 0; k < INTERESTING; k++) {
+            uint64_t u = interesting[i], v = interesting[k], slots[5] = {u, v};
+            CASE("%#" PRIx64 " by %#" PRIx64, u, v);
+            CHECK_EQ_INT(enter(&x, entry, slots), WASM_OK);
+            CHECK_EQ_UINT(slots[2], (uint64_t)((__int128)(int64_t)u * (int64_t)v >> 64));
+            CHECK_EQ_UINT(slots[3], (uint64_t)((unsigned __int128)u * v >> 64));
+            CHECK_EQ_UINT(slots[4], u ^ v);
+        }
+    }
+    teardown(&x);
+}
+
 /* ---- control, calls, memory -------------------------------------------------------------------
  */
 

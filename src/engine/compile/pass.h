@@ -10,9 +10,9 @@
 void pass_fold(ir_func *f);
 /* What tells whether a branch is taken as `condition` does, or, if *swaps, whether it is not. */
 ir_ref fold_condition(const ir_func *f, ir_ref condition, bool *swaps);
-/* Of pass_fold: a quotient or remainder of 32 bits with a known divisor becomes another way to say
- * the same, unless it may trap or is a matter of one shift. */
-void pass_divide(ir_func *f, ir_ref r, uint32_t divisor);
+/* Of pass_fold: a quotient or remainder with a known divisor (of 32 bits: zero-extended) becomes
+ * another way to say the same, unless it may trap or is a matter of one shift. */
+void pass_divide(ir_func *f, ir_ref r, uint64_t divisor);
 /* Of pass_values, of what it comes to in the code's order: invariants out of loops. What loops do,
  * by header; NULL: f->status. */
 typedef struct loop loop;

@@ -237,10 +237,12 @@ static void fold_right(ir_func *f, ir_ref r, uint64_t y)
         return;
     case OP_I32_DIV_S:
     case OP_I32_REM_S:
-        if (y == 1 && i->op == OP_I32_DIV_S)
+    case OP_I64_DIV_S:
+    case OP_I64_REM_S:
+        if (y == 1 && (i->op == OP_I32_DIV_S || i->op == OP_I64_DIV_S))
             ir_replace(f, r, x);
         else
-            pass_divide(f, r, (uint32_t)y);
+            pass_divide(f, r, y);
         return;
     case OP_I32_MUL: op = OP_I32_SHL; break;
     case OP_I64_MUL: op = OP_I64_SHL; break;
@@ -255,8 +257,8 @@ static void fold_right(ir_func *f, ir_ref r, uint64_t y)
         return;
     }
     if (!power) {
-        if (i->op == OP_I32_DIV_U || i->op == OP_I32_REM_U)
-            pass_divide(f, r, (uint32_t)y);
+        if (op != OP_I32_SHL && op != OP_I64_SHL)
+            pass_divide(f, r, y);
         return;
     }
     count = ir_insert(f, r, i->type == IR_I32 ? OP_I32_CONST : OP_I64_CONST, (ir_type)i->type, 0, 0,

@@ -425,6 +425,11 @@ static void emit_instr(x64_emitter *e, ir_ref ref)
     case IR_PEEK: emit_peek(e); return;
     case IR_POKE: emit_poke(e); return;
     case IR_BOUNDS: emit_bounds(e); return;
+    case IR_MUL_HIGH_S: /* imul, mul: rdx:rax = rax * … */
+    case IR_MUL_HIGH_U:
+        x64_rr(&e->a, X64(00, 0, F7) | X64_W, e->i->op == IR_MUL_HIGH_S ? 5 : 4,
+               x64_reg(e, e->s.b));
+        return;
     case IR_POLL: emit_poll_check(e); return;
     case IR_CALL:
     case IR_CALL_CODE:

@@ -185,6 +185,17 @@ static void allow_slots(const ir_instr *i, const x64_shape *s, alloc_request *r)
     }
 }
 
+/* Divisions, and products of 128 bits. */
+static void in_rdx_rax(const x64_shape *s, alloc_request *r, uint8_t out)
+{
+    r->in[s->a.in].use = ALLOC_USE_FIXED;
+    r->in[s->a.in].reg = RAX;
+    r->in[s->b.in].late = true; /* neither rax nor rdx */
+    r->out = ALLOC_USE_FIXED;
+    r->out_reg = out;
+    r->clobbers = BIT(RAX) | BIT(RDX);
+}
+
 /* What the class wants beyond registers for its operands and its value. */
 static void constrain(const x64_row *row, const x64_shape *s, alloc_request *r)
 {
@@ -211,14 +222,7 @@ static void constrain(const x64_row *row, const x64_shape *s, alloc_request *r)
             r->in[s->b.in].late = true; /* so that the result is not in rcx */
         }
         break;
-    case CLASS_DIVIDE:
-        r->in[s->a.in].use = ALLOC_USE_FIXED;
-        r->in[s->a.in].reg = RAX;
-        r->in[s->b.in].late = true; /* neither rax nor rdx */
-        r->out = ALLOC_USE_FIXED;
-        r->out_reg = row->extra & DIVIDE_REMAINDER ? RDX : RAX;
-        r->clobbers = BIT(RAX) | BIT(RDX);
-        break;
+    case CLASS_DIVIDE: in_rdx_rax(s, r, row->extra & DIVIDE_REMAINDER ? RDX : RAX); break;
     case CLASS_SELECT:
         r->in[s->a.in].late = true; /* moved over b, which the result has become */
         r->same = s->b.in;
@@ -271,7 +275,9 @@ static void request(void *baton, const ir_func *f, ir_ref ref, alloc_request *r)
     if (r->in_count != s.in_count)
         return;
     allow_slots(i, &s, r);
-    if (i->op < OP_COUNT)
+    if (i->op == IR_MUL_HIGH_S || i->op == IR_MUL_HIGH_U)
+        in_rdx_rax(&s, r, RDX);
+    else if (i->op < OP_COUNT)
         constrain(&x64_rows[i->op], &s, r);
 }
 

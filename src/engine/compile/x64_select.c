@@ -400,6 +400,11 @@ void x64_shape_of(const ir_func *f, ir_ref ref, uint32_t *absorbed, x64_shape *s
         s->b =
             x64_is_vector(f->instrs[i->arg[1]].type) ? take(s, i->arg[1]) : take_imm(s, i->arg[1]);
         return;
+    case IR_MUL_HIGH_S:
+    case IR_MUL_HIGH_U:
+        s->a = take(s, i->arg[0]);
+        s->b = take(s, i->arg[1]);
+        return;
     case IR_BOUNDS:
         s->a = take(s, i->arg[0]);
         s->b = take_rm(s, i->arg[1]);
