@@ -20,7 +20,13 @@ static bool has_all(unsigned op)
     (void)op;
     return true;
 }
-static const target everything = {.name = "test", .has = has_all};
+/* There is always room enough. */
+static uint32_t no_room(const wasm_functype *caller, const wasm_functype *callee)
+{
+    (void)caller, (void)callee;
+    return 0;
+}
+static const target everything = {.name = "test", .has = has_all, .tail_room = no_room};
 
 typedef struct printed {
     char text[20000];
@@ -130,6 +136,8 @@ TEST(calls)
 {
     CHECK(shows(BODY("20 00 20 01 10 00"), true, "call v1 v2 0"));
     CHECK(shows(BODY("20 00 20 01 20 00 11 00 00"), true, "call_code"));
+    CHECK(shows(BODY("20 00 20 01 12 00"), true, "tail_call v1 v2 0"));
+    CHECK(shows(BODY("20 00 20 01 20 00 13 00 00"), true, "tail_call_code"));
     CHECK(shows(BODY("23 01 24 00 23 00"), true, "poke"));
     CHECK(shows(BODY("00"), true, "trap "));
 }

@@ -3,6 +3,7 @@
  *
  * How:     fixture_open() loads a module text (module_text.h), makes a store and instantiates it
  *          with the host functions of the test; what fails on the way is in status and report.
+ *          TEST_OF_TIERS() is a test that runs in the interpreter, and again as machine code.
  * Memory:  fixture_open() to fixture_close().
  * Threads: one for each fixture.
  */
@@ -35,13 +36,27 @@ typedef struct fixture {
 #define MODULE_CALLS_HOST                                                                          \
     "01(01 60 00 00) 02(01 ('h') ('f') 00 00) 03(01 00) 07(01 ('f') 00 01) 0a(01 (00 10 00 0b))"
 
+/* What modules are loaded for, and how many functions that left to the interpreter so far. */
+static wasm_tier fixture_tier;
+static unsigned fixture_declined;
+
+__attribute__((unused)) static void fixture_count_declined(void *baton, uint32_t func,
+                                                           const char *why)
+{
+    (void)baton, (void)func, (void)why;
+    fixture_declined++;
+}
+
 __attribute__((unused)) static wasm_module *fixture_load(const char *text, wasm_report *report)
 {
     size_t length;
     uint8_t *bytes = module_text(text, &length);
+    const wasm_compile_options compile = {.explicit_checks = true,
+                                          .declined = fixture_count_declined};
+    const wasm_load_options options = {.tier = fixture_tier, .compile = &compile};
     wasm_module *module = NULL;
 
-    wasm_module_load(bytes, length, NULL, &module, report);
+    wasm_module_load(bytes, length, &options, &module, report);
     free(bytes);
     return module;
 }
@@ -106,5 +121,23 @@ __attribute__((unused)) static wasm_status fixture_call(fixture *f, const char *
         *result = got.i32;
     return status;
 }
+
+/* Beside the name: how many of the test's functions the compiler leaves to the interpreter. Without
+ * a compiler the test runs once. */
+#define TEST_OF_TIERS(declined, name)                                                              \
+    static void name(void);                                                                        \
+    TEST(name)                                                                                     \
+    {                                                                                              \
+        fixture_tier = WASM_TIER_INTERPRETER;                                                      \
+        name();                                                                                    \
+        if (wasm_compiler_available(NULL, NULL, 0)) {                                              \
+            fixture_tier = WASM_TIER_COMPILER;                                                     \
+            fixture_declined = 0;                                                                  \
+            name();                                                                                \
+            CHECK_EQ_UINT(fixture_declined, declined);                                             \
+        }                                                                                          \
+        fixture_tier = WASM_TIER_AUTO;                                                             \
+    }                                                                                              \
+    static void name(void)
 
 #endif

@@ -32,7 +32,7 @@ static const wasm_limits little_stack = {.memory_bytes = 1 << 20,
     TWO_FUNCTIONS "07(01 ('f') 00 00) 09(01 03 00 02 00 01)" EVEN_ODD("d2 01 15 00", "d2 00 15 "   \
                                                                                      "00")
 
-TEST(ten_million_calls_take_no_stack)
+TEST_OF_TIERS(0, ten_million_calls_take_no_stack)
 {
     static const struct {
         const char *how, *text;
@@ -52,7 +52,7 @@ TEST(ten_million_calls_take_no_stack)
     }
 }
 
-TEST(a_chain_without_end_is_stopped_by_fuel_where_it_always_was)
+TEST_OF_TIERS(0, a_chain_without_end_is_stopped_by_fuel_where_it_always_was)
 {
     /* (func (export "f") (param i32) (result i32) (return_call 0 (local.get 0))) */
     static const char text[] =
@@ -72,7 +72,7 @@ TEST(a_chain_without_end_is_stopped_by_fuel_where_it_always_was)
 
 /* ---- frames of other shapes ------------------------------------------------------------------ */
 
-TEST(frames_of_different_shapes_replace_each_other)
+TEST_OF_TIERS(0, frames_of_different_shapes_replace_each_other)
 {
     /* (type $two (func (param i32 i64) (result i32 i64)))
      * (type $six (func (param i32 i64 f32 f64 i64 i32) (result i32 i64)))
@@ -101,7 +101,7 @@ TEST(frames_of_different_shapes_replace_each_other)
     fixture_close(&f);
 }
 
-TEST(what_is_called_next_finds_operands_of_the_caller_whole)
+TEST_OF_TIERS(0, what_is_called_next_finds_operands_of_the_caller_whole)
 {
     /* (func (export "f") (param i32) (result i32)
      *   (i32.add (i32.const 1000) (i32.add (local.get 0) (call 1 (local.get 0)))))
@@ -124,7 +124,7 @@ TEST(what_is_called_next_finds_operands_of_the_caller_whole)
 
 /* ---- traps ----------------------------------------------------------------------------------- */
 
-TEST(indirect_calls_check_what_the_table_holds)
+TEST_OF_TIERS(0, indirect_calls_check_what_the_table_holds)
 {
     /* (table 3 funcref) (elem (i32.const 0) $other), $other is [] -> []
      * (func (export "f") (param i32) (result i32) (return_call_indirect (local.get 0))) */
@@ -150,7 +150,7 @@ TEST(indirect_calls_check_what_the_table_holds)
     fixture_close(&f);
 }
 
-TEST(a_null_reference_cannot_be_called)
+TEST_OF_TIERS(0, a_null_reference_cannot_be_called)
 {
     /* (func (export "f") (param i32) (result i32) (return_call_ref 0 (local.get 0) (ref.null 0)))
      * (func (export "g") (param i32) (result i32) (call_ref 0 (local.get 0) (ref.null 0))) */
@@ -192,7 +192,7 @@ static uint32_t global_of(wasm_instance *instance)
     return wasm_global_get(found.of.global).i32;
 }
 
-TEST(two_instances_call_each_other_without_taking_stack)
+TEST_OF_TIERS(0, two_instances_call_each_other_without_taking_stack)
 {
     wasm_report report;
     wasm_module *first = fixture_load(PASSES_ON_BY_TABLE, &report);
@@ -234,7 +234,7 @@ static wasm_status triple(wasm_caller *caller, uint64_t *slots)
     return WASM_OK;
 }
 
-TEST(a_host_function_is_called_and_returned_from)
+TEST_OF_TIERS(0, a_host_function_is_called_and_returned_from)
 {
     /* (import "h" "f" (func (param i32) (result i32)))
      * (func (export "f") (param i32) (result i32)
@@ -255,6 +255,143 @@ TEST(a_host_function_is_called_and_returned_from)
     CHECK_EQ_UINT(wasm_store_backtrace(f.store, frames, 4), 2);
     CHECK_EQ_UINT(frames[0].func, 2);
     CHECK_EQ_UINT(frames[1].func, 1);
+    CHECK_EQ_UINT(f.store->depth, 0);
+    fixture_close(&f);
+}
+
+/* ---- arguments on the stack ------------------------------------------------------------------ */
+
+/* (type $t (func (param i32 × 9 f64 i64) (result i32)))
+ * (func (export "f") (param i32) (result i32)
+ *   (call $turn (local.get 0) 1 2 3 4 5 6 7 8 (f64.const 0.5) (i64.const 9)))
+ * (func $turn (type $t)
+ *   (if (i32.eqz (local.get 0)) (then (return 1 + 10 × 2 + 100 × 3 + … of the next eight)))
+ *   (return_call $turn (i32.sub (local.get 0) (i32.const 1)) of the next eight each the one behind
+ *     it, and the first, (local.get 9) (local.get 10))) */
+TEST_OF_TIERS(0, arguments_on_the_stack_change_places)
+{
+    static const char text[] =
+        "01(02 60 01 7f 01 7f 60 0b 7f 7f 7f 7f 7f 7f 7f 7f 7f 7c 7e 01 7f) 03(02 00 01)"
+        "07(01 ('f') 00 00)"
+        "0a(02 (00 20 00 41 01 41 02 41 03 41 04 41 05 41 06 41 07 41 08"
+        "       44 00 00 00 00 00 00 e0 3f 42 09 10 01 0b)"
+        "      (00 20 00 45 04 40 20 08 41 0a 6c 20 07 6a 41 0a 6c 20 06 6a 41 0a 6c 20 05 6a"
+        "       41 0a 6c 20 04 6a 41 0a 6c 20 03 6a 41 0a 6c 20 02 6a 41 0a 6c 20 01 6a"
+        "       20 09 44 00 00 00 00 00 00 e0 3f 62 6a 20 0a 42 09 52 6a 0f 0b"
+        "       20 00 41 01 6b 20 02 20 03 20 04 20 05 20 06 20 07 20 08 20 01 20 09 20 0a"
+        "       12 01 0b))";
+    uint32_t result = 0;
+    fixture f;
+
+    REQUIRE(fixture_open(&f, text, &little_stack, NULL, 0, NULL));
+    CHECK_EQ_INT(fixture_call(&f, "f", 0, &result), WASM_OK);
+    CHECK_EQ_UINT(result, 87654321);
+    CHECK_EQ_INT(fixture_call(&f, "f", 1, &result), WASM_OK);
+    CHECK_EQ_UINT(result, 18765432);
+    CHECK_EQ_INT(fixture_call(&f, "f", 1000005, &result), WASM_OK);
+    CHECK_EQ_UINT(result, 54321876);
+    fixture_close(&f);
+}
+
+/* (func $few (export "f") (param i32) (result i32)
+ *   (if (i32.eqz (local.get 0)) (then (return (i32.const 5))))
+ *   (return_call $many (i32.sub (local.get 0) (i32.const 1)) (local.get 0) × …))
+ * (func $many (param i32 × …) (result i32) (return_call $few (local.get 0)))
+ * (func (export "g") (param i32) (result i32) (i32.add (call $few (local.get 0)) (i32.const 1)))
+ * (func (export "h") (param i32 × …) (result i32) (return_call $few (local.get 0))) */
+#define FEW_AND_MANY(count, types, arguments)                                                      \
+    "01(02 60 01 7f 01 7f 60 " count " " types " 01 7f) 03(04 00 01 00 01)"                        \
+    "07(03 ('f') 00 00 ('g') 00 02 ('h') 00 03)"                                                   \
+    "0a(04 (00 20 00 45 04 40 41 05 0f 0b 20 00 41 01 6b " arguments " 12 01 0b)"                  \
+    "      (00 20 00 12 00 0b) (00 20 00 10 00 41 01 6a 0b) (00 20 00 12 00 0b))"
+#define FOUR_TYPES     "7f 7f 7f 7f "
+#define FOUR_ARGUMENTS "20 00 20 00 20 00 20 00 "
+
+static void few_and_many(const char *text)
+{
+    wasm_value args[25] = {{.i32 = 1000000}}, got;
+    uint32_t result = 0;
+    fixture f;
+
+    REQUIRE(fixture_open(&f, text, &little_stack, NULL, 0, NULL));
+    CHECK_EQ_INT(fixture_call(&f, "f", 1000000, &result), WASM_OK);
+    CHECK_EQ_UINT(result, 5);
+    CHECK_EQ_INT(fixture_call(&f, "g", 1000000, &result), WASM_OK);
+    CHECK_EQ_UINT(result, 6);
+    CHECK_EQ_INT(wasm_call(f.store, fixture_func(&f, "h"), args, &got), WASM_OK);
+    CHECK_EQ_UINT(got.i32, 5);
+    CHECK_EQ_UINT(f.store->depth, 0);
+    fixture_close(&f);
+}
+
+/* $few is declined, all calls leave room for $many's, and it is compiled after all. */
+TEST_OF_TIERS(0, more_arguments_than_the_caller_has_find_room)
+{
+    few_and_many(FEW_AND_MANY("09", FOUR_TYPES FOUR_TYPES "7f", FOUR_ARGUMENTS FOUR_ARGUMENTS));
+}
+
+/* Nobody leaves that much room: $few stays with the interpreter, and $many is followed by it. */
+TEST_OF_TIERS(1, a_chain_between_tiers_takes_no_stack)
+{
+    few_and_many(FEW_AND_MANY(
+        "19", FOUR_TYPES FOUR_TYPES FOUR_TYPES FOUR_TYPES FOUR_TYPES FOUR_TYPES "7f",
+        FOUR_ARGUMENTS FOUR_ARGUMENTS FOUR_ARGUMENTS FOUR_ARGUMENTS FOUR_ARGUMENTS FOUR_ARGUMENTS));
+}
+
+/* (func (export "f") (param i32) (result i32 × 8)
+ *   (return_call $many 1 2 3 4 5 6 7 8 (local.get 0)))
+ * (func $many (param i32 × 9) (result i32 × 8) in reverse: the ninth, the eighth, … the second)
+ * The room for results that are on the stack is there for arguments as well. */
+TEST_OF_TIERS(0, arguments_stand_where_results_will)
+{
+    static const char text[] =
+        "01(02 60 01 7f 08 7f 7f 7f 7f 7f 7f 7f 7f"
+        "      60 09 7f 7f 7f 7f 7f 7f 7f 7f 7f 08 7f 7f 7f 7f 7f 7f 7f 7f) 03(02 00 01)"
+        "07(01 ('f') 00 00)"
+        "0a(02 (00 41 01 41 02 41 03 41 04 41 05 41 06 41 07 41 08 20 00 12 01 0b)"
+        "      (00 20 08 20 07 20 06 20 05 20 04 20 03 20 02 20 01 0b))";
+    wasm_value arg = {.i32 = 9}, results[8];
+    fixture f;
+
+    REQUIRE(fixture_open(&f, text, &little_stack, NULL, 0, NULL));
+    CHECK_EQ_INT(wasm_call(f.store, fixture_func(&f, "f"), &arg, results), WASM_OK);
+    for (uint32_t i = 0; i < 8; i++)
+        CHECK_EQ_UINT(results[i].i32, 9 - i);
+    fixture_close(&f);
+}
+
+/* (func $f (export "f") (param i32) (result i32) (i32.add (call $g (local.get 0)) (i32.const 1)))
+ * (func $g (param i32) (result i32) (return_call $f (local.get 0))) */
+TEST_OF_TIERS(0, a_recursion_by_way_of_them_exhausts_the_stack)
+{
+    static const char text[] = "01(01 60 01 7f 01 7f) 03(02 00 00) 07(01 ('f') 00 00)"
+                               "0a(02 (00 20 00 10 01 41 01 6a 0b) (00 20 00 12 00 0b))";
+    wasm_frame frames[4];
+    fixture f;
+
+    REQUIRE(fixture_open(&f, text, &little_stack, NULL, 0, NULL));
+    CHECK_EQ_INT(fixture_call(&f, "f", 1, NULL), WASM_E_STACK_EXHAUSTED);
+    CHECK(wasm_store_backtrace(f.store, frames, 4) == 4);
+    CHECK_EQ_UINT(frames[1].func, 0); /* who called a function that is gone */
+    CHECK_EQ_UINT(frames[2].func, 0);
+    fixture_close(&f);
+}
+
+/* (import "h" "f" (func (param i32) (result i32))) in element 0
+ * (func (export "f") (param i32) (result i32) (return_call_indirect (local.get 0) (i32.const 0))) */
+TEST_OF_TIERS(0, a_host_function_in_a_table_is_called)
+{
+    static const char text[] = "01(01 60 01 7f 01 7f) 02(01 ('h') ('f') 00 00) 03(01 00)"
+                               "04(01 70 00 01) 07(01 ('f') 00 01) 09(01 00 41 00 0b 01 00)"
+                               "0a(01 (00 20 00 41 00 13 00 00 0b))";
+    static const wasm_host_function row = {"h", "f", "i:i", 0, triple};
+    uint32_t result = 0;
+    fixture f;
+
+    REQUIRE(fixture_open(&f, text, &little_stack, &row, 1, NULL));
+    CHECK_EQ_INT(fixture_call(&f, "f", 14, &result), WASM_OK);
+    CHECK_EQ_UINT(result, 42);
+    CHECK_EQ_INT(fixture_call(&f, "f", 13, &result), WASM_E_HOST_FAILURE);
     CHECK_EQ_UINT(f.store->depth, 0);
     fixture_close(&f);
 }

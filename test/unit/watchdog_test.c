@@ -44,7 +44,7 @@ static wasm_status sleep_long(wasm_caller *caller, uint64_t *slots)
     return WASM_OK;
 }
 
-TEST(every_endless_guest_is_ended)
+TEST_OF_TIERS(2, every_endless_guest_is_ended) /* 2: with try_table */
 {
     static const wasm_host_function sleeper = {"h", "f", ":", 0, sleep_long};
     static const struct {

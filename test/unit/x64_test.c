@@ -506,6 +506,69 @@ TEST(arguments_and_results_on_the_stack)
     teardown(x);
 }
 
+/* The same arguments, each kind in reverse, handed on by a function that is then gone: those on the
+ * stack from registers and the other way round. Results are CALLEE and what came first. */
+TEST(a_function_is_followed_by_another)
+{
+    enum { TYPE = 5, ARGS = 20, RESULTS = 7 };
+    static const wasm_valtype types[ARGS] = {WASM_I64, WASM_F64, WASM_I64, WASM_F64, WASM_I64,
+                                             WASM_F64, WASM_I64, WASM_F64, WASM_I64, WASM_F64,
+                                             WASM_I64, WASM_F64, WASM_I64, WASM_F64, WASM_I64,
+                                             WASM_F64, WASM_I64, WASM_F64, WASM_I64, WASM_F64};
+    static const wasm_functype type = {types, types, ARGS, RESULTS};
+    fixture fixed, *x = &fixed;
+    ir_ref args[ARGS], results[RESULTS];
+    setup(x);
+    for (unsigned round = 0; round < 2; round++) {
+        begin(x);
+        x->f.type = &type;
+        for (unsigned n = 0; n < ARGS; n++)
+            args[n] = IN(0, IR_PARAM, n % 2 ? IR_F64 : IR_I64, 0, 0, 0, n);
+        ir_ref last;
+        uint32_t list;
+        if (round == 0) {
+            ir_ref callee = IN(0, IR_CALLEE, IR_I64, 0, 0, 0, 0);
+            list = ir_list(&x->f, RESULTS);
+            for (unsigned n = 0; n < RESULTS; n++)
+                ir_list_items(&x->f, list)[n] = n ? args[ARGS - 2 + n % 2 - (n & ~1u)] : callee;
+            last = IN(0, IR_RETURN, IR_VOID, 0, 0, 0, 0);
+        } else {
+            ir_ref code = IN(0, IR_THUNK, IR_I64, 0, 0, 0, TYPE);
+            list = ir_list(&x->f, ARGS);
+            for (unsigned n = 0; n < ARGS; n++)
+                ir_list_items(&x->f, list)[n] = args[ARGS - 2 + n % 2 - (n & ~1u)];
+            last = IN(0, IR_TAIL_CALL_CODE, IR_VOID, code, args[0], 0, 0);
+        }
+        x->f.instrs[last].extra = list;
+        x->funcs[round ? 1 : TYPE] = finish(x);
+    }
+
+    begin(x);
+    ir_ref p = IN(0, IR_PARAM, IR_I64, 0, 0, 0, 0);
+    uint32_t list = ir_list(&x->f, ARGS);
+    for (unsigned n = 0; n < ARGS; n++)
+        ir_list_items(&x->f, list)[n] = peek(x, p, n % 2 ? IR_F64 : IR_I64, 8 * n);
+    results[0] = IN(0, IR_CALL, IR_I64, 0, 0, 0, 1);
+    x->f.instrs[results[0]].extra = list;
+    for (unsigned n = 1; n < RESULTS; n++)
+        results[n] = IN(0, IR_RESULT, n % 2 ? IR_F64 : IR_I64, results[0], 0, 0, n);
+    for (unsigned n = 0; n < RESULTS; n++)
+        poke(x, p, results[n], 256 + 8 * n);
+    IN(0, IR_RETURN, IR_VOID, 0, 0, 0, 0);
+    x->f.has_calls = true;
+    uint32_t caller = finish(x);
+    REQUIRE(map(x));
+    uint64_t slots[64];
+    for (unsigned n = 0; n < 64; n++)
+        slots[n] = of_f64(n + 0.5);
+    CHECK_EQ_INT(enter(x, caller, slots), WASM_OK);
+    for (unsigned n = 0; n < RESULTS; n++) {
+        CASE("result %u", n);
+        CHECK_EQ_UINT(slots[32 + n], of_f64(n + 0.5));
+    }
+    teardown(x);
+}
+
 TEST(recursion_without_end_is_a_trap)
 {
     fixture fixed, *x = &fixed;

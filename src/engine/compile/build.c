@@ -458,7 +458,10 @@ void build_one(builder *b, const validate_op *op)
     case OP_TABLE_SIZE: build_table(b, op); break;
     case OP_CALL:
     case OP_CALL_INDIRECT:
-    case OP_CALL_REF: build_call(b, op); break;
+    case OP_CALL_REF:
+    case OP_RETURN_CALL:
+    case OP_RETURN_CALL_INDIRECT:
+    case OP_RETURN_CALL_REF: build_call(b, op); break;
     default: {
         unsigned flags = isa_describe(op->op)->flags;
 
@@ -573,6 +576,8 @@ static void reset(builder *b, ir_func *f, uint64_t length)
     b->declined = false;
     b->height = b->depth = b->waiting_count = b->definition_count = 0;
     build_go(b, 0, false);
+    b->tail_room = 0;
+    f->tail_room = b->options.tail_room;
     b->definition_places = PLACES_MIN;
     while (b->definition_places < length / 2 && b->definition_places < b->definition_capacity)
         b->definition_places *= 2;
@@ -601,10 +606,20 @@ wasm_status build_function(builder *b, uint32_t func, ir_func *f, bool *declined
     status = validate_body(b->module, func, b->scratch, &sink, report);
     if (status != WASM_OK)
         return status;
-    *declined = b->declined;
-    if (!b->declined)
+    *declined = b->declined || b->tail_room > b->options.tail_room;
+    if (!b->declined && *declined) {
+        b->op = b->tail_op;
+        if (b->tail_room <= BUILD_TAIL_ROOM_MAX && b->tail_room > b->tail_room_wanted)
+            b->tail_room_wanted = b->tail_room;
+    }
+    if (!*declined)
         build_set_cost(b, b->entry_poll);
     return status_of(b);
+}
+
+uint32_t builder_tail_room(const builder *b)
+{
+    return b->tail_room_wanted;
 }
 
 isa_op builder_at(const builder *b)

@@ -4,6 +4,14 @@
  * How:     An indirect call checks the table's bounds, null, and the type as the interpreter does:
  *          the common case inline, the rest by CHECK_TYPE out of the way. A callee of this
  *          instance is called by its own code; any other through the type's thunk.
+ *
+ *          A call in place of a return jumps, so that a chain of them takes no stack: to compiled
+ *          code, or to a thunk, whose callee runs in the interpreter, as all do that it then calls
+ *          in its instance. An import is called, and its results are returned: when a host function
+ *          fails, whoever called it stands in the trace. A chain through other instances takes
+ *          stack until NATIVE_NESTING_MAX entries are reached, and none in the interpreter, which
+ *          goes on then. Where the arguments want more of the stack than the function's own
+ *          arguments and results, all calls in the module have to leave room for that: compile.c.
  * Memory:  the builder's.
  * Threads: one for each builder.
  */
@@ -57,17 +65,27 @@ ir_ref build_slots_out(builder *b, const wasm_functype *type, const ir_ref *valu
     return slots;
 }
 
-static void call_with(builder *b, const wasm_functype *type, unsigned op, ir_ref code,
-                      ir_ref callee, uint64_t imm)
+/* The arguments, taken off the stack; 0: out of memory. */
+static uint32_t take_arguments(builder *b, const wasm_functype *type)
 {
     uint32_t count = type->param_count, list = ir_list(b->f, count);
-    ir_ref call;
 
     if (!list || count > b->height)
-        return;
+        return 0;
     b->height -= count;
     for (uint32_t i = 0; i < count; i++)
         ir_list_items(b->f, list)[i] = b->stack[b->height + i];
+    return list;
+}
+
+static void call_with(builder *b, const wasm_functype *type, unsigned op, ir_ref code,
+                      ir_ref callee, uint64_t imm)
+{
+    uint32_t list = take_arguments(b, type);
+    ir_ref call;
+
+    if (!list)
+        return;
     call = build_op(b, op, type->result_count ? ir_type_of(type->results[0]) : IR_VOID, code,
                     callee, 0, imm);
     b->f->instrs[call].extra = list;
@@ -76,6 +94,27 @@ static void call_with(builder *b, const wasm_functype *type, unsigned op, ir_ref
         build_push(b, call);
     for (uint32_t i = 1; i < type->result_count; i++)
         build_push(b, build_op(b, IR_RESULT, ir_type_of(type->results[i]), call, 0, 0, i));
+}
+
+/* In place of a return. Where there is no room the function is built nevertheless, to the end, so
+ * that it says how much it wants. */
+static void tail_call_with(builder *b, const wasm_functype *type, unsigned op, ir_ref code,
+                           ir_ref callee, uint64_t imm)
+{
+    const target *here = b->options.target;
+    uint32_t list, room;
+    ir_ref call;
+
+    room = here->tail_room ? here->tail_room(b->f->type, type) : UINT32_MAX;
+    if (room > b->options.tail_room && b->tail_room <= b->options.tail_room)
+        b->tail_op = b->op;
+    if (room > b->tail_room)
+        b->tail_room = room;
+    list = take_arguments(b, type);
+    if (!list)
+        return;
+    call = build_op(b, op, IR_VOID, code, callee, 0, imm);
+    b->f->instrs[call].extra = list;
 }
 
 static void set_fork(builder *b, uint32_t then, uint32_t otherwise)
@@ -138,14 +177,17 @@ static void call_func(builder *b, const validate_op *op, ir_ref func)
     uint32_t canonical = b->module->types[op->index].canonical;
     ir_ref native, owner, thunk, own;
 
-    if (op->op == OP_CALL_INDIRECT)
+    if (op->op == OP_CALL_INDIRECT || op->op == OP_RETURN_CALL_INDIRECT)
         check_type(b, func, canonical);
     native = build_peek(b, IR_I64, func, offsetof(wasm_func, native), 8, IR_ALIAS_INSTANCE, true);
     owner = build_peek(b, IR_I64, func, offsetof(wasm_func, instance), 8, IR_ALIAS_INSTANCE, true);
     thunk = build_op(b, IR_THUNK, IR_I64, 0, 0, 0, canonical);
     own = build_op(b, OP_I64_EQ, IR_I32, owner, b->instance, 0, 0);
-    call_with(b, op->block, IR_CALL_CODE, build_op(b, OP_SELECT, IR_I64, native, thunk, own, 0),
-              func, 0);
+    native = build_op(b, OP_SELECT, IR_I64, native, thunk, own, 0);
+    if (op->op == OP_CALL_INDIRECT || op->op == OP_CALL_REF)
+        call_with(b, op->block, IR_CALL_CODE, native, func, 0);
+    else
+        tail_call_with(b, op->block, IR_TAIL_CALL_CODE, native, func, 0);
 }
 
 static void build_throw(builder *b, const validate_op *op)
@@ -172,8 +214,18 @@ void build_call(builder *b, const validate_op *op)
         if (!build_inline(b, op))
             call_with(b, op->block, IR_CALL, 0, 0, op->index);
         break;
-    case OP_CALL_INDIRECT: call_func(b, op, func_in_table(b, op)); break;
+    case OP_RETURN_CALL:
+        if (op->index < b->module->func_import_count) {
+            call_with(b, op->block, IR_CALL, 0, 0, op->index);
+            build_return(b);
+        } else {
+            tail_call_with(b, op->block, IR_TAIL_CALL, 0, 0, op->index);
+        }
+        break;
+    case OP_CALL_INDIRECT:
+    case OP_RETURN_CALL_INDIRECT: call_func(b, op, func_in_table(b, op)); break;
     case OP_CALL_REF:
+    case OP_RETURN_CALL_REF:
         func = build_pop(b);
         build_trap_if(b, build_op(b, OP_I64_EQZ, IR_I32, func, 0, 0, 0), WASM_E_NULL_FUNCTION);
         call_func(b, op, func);

@@ -82,7 +82,7 @@ static void fork_to(builder *b, ir_ref condition, uint32_t then, uint32_t otherw
     ir_edge(b->f, b->block, otherwise);
 }
 
-static void build_return(builder *b)
+void build_return(builder *b)
 {
     frame *to = &b->frames[b->body];
     uint32_t count = to->type->result_count, list;

@@ -78,7 +78,10 @@ struct builder {
     validate_locals locals; /* a copy: it is lent to sink_begin() alone */
     wasm_status status;
     bool declined;
-    isa_op op; /* the instruction that is being built; OP_COUNT: none yet */
+    isa_op op;                 /* the instruction that is being built; OP_COUNT: none yet */
+    uint32_t tail_room;        /* that this function wants */
+    isa_op tail_op;            /* if that is more than there is: its first instruction that does */
+    uint32_t tail_room_wanted; /* by any function that would not be declined otherwise */
 
     uint32_t block;     /* where code goes: build_go() */
     uint32_t way;       /* another one where others join, or begin anew; never 0 */
@@ -155,6 +158,7 @@ uint32_t build_locals_cost(const validate_locals *locals);
 void build_control(builder *b, const validate_op *op);
 /* The body's frame, FRAME_FUNC or FRAME_INLINE. */
 void build_begin(builder *b, frame_kind kind, const wasm_functype *type);
+void build_return(builder *b); /* from the body, with the topmost values */
 /* ---- build_memory.c */
 void build_access(builder *b, const validate_op *op);
 void build_bulk(builder *b, const validate_op *op);

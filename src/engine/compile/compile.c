@@ -74,7 +74,7 @@ struct job {
     native_module *out;
     uint8_t *image;
     uint32_t image_length;
-    uint32_t stub_bytes; /* the first that worker 0 has written */
+    uint32_t stub_bytes; /* the first that worker 0 has written; stubs want nothing filled in */
 };
 
 bool compile_available(void)
@@ -324,6 +324,35 @@ static wasm_status run_workers(job *j)
     for (uint32_t i = 1; i < started; i++)
         pthread_join(j->workers[i].thread, NULL);
     return (wasm_status)atomic_load(&j->status);
+}
+
+/* Functions were declined because a call in place of a return found no room for its arguments.
+ * Whether there is any is up to all calls in the module, so all of it is compiled again. */
+static wasm_status run_with_room(job *j)
+{
+    uint32_t room = 0;
+
+    for (uint32_t i = 0; i < j->worker_count; i++)
+        if (builder_tail_room(j->workers[i].builder) > room)
+            room = builder_tail_room(j->workers[i].builder);
+    if (room == 0)
+        return WASM_OK;
+    module_trace(j->module, WASM_TRACE_PREPARE,
+                 "compiled again, with room of %u bytes for arguments of tail calls in each frame",
+                 (unsigned)room);
+    j->build.tail_room = room;
+    for (uint32_t i = 0; i < j->worker_count; i++) {
+        worker *w = &j->workers[i];
+
+        w->code.length = i == 0 ? j->stub_bytes : 0;
+        w->code.reloc_count = w->code.site_count = 0;
+        builder_free(w->builder);
+        w->builder = NULL;
+        TRY(builder_new(&w->view, &j->build, &w->builder));
+    }
+    memset(j->funcs, 0, j->module->func_count * sizeof *j->funcs);
+    atomic_store(&j->next, 0);
+    return run_workers(j);
 }
 
 /* What the workers have left goes to the first one, with what they needed while they worked, for
@@ -639,6 +668,8 @@ static wasm_status run(job *j, wasm_report *report)
 
     TRY(begin(j));
     status = run_workers(j);
+    if (status == WASM_OK)
+        status = run_with_room(j);
     for (uint32_t i = 0; status != WASM_OK && i < j->worker_count; i++)
         if (j->workers[i].report.status == status && report) {
             *report = j->workers[i].report;

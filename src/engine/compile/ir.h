@@ -18,8 +18,8 @@
  *
  * Rules:   1. Operands dominate their users; a phi has one operand for each predecessor of its
  *             block, in the order of ir_block.preds. Phis stand first in their block.
- *          2. A block ends with exactly one terminator (BR, BR_IF, BR_TABLE, RETURN, TRAP), and
- *             has none before its end. No edge goes from a block with several successors to one
+ *          2. A block ends with exactly one terminator (BR, BR_IF, BR_TABLE, RETURN, TAIL_CALL,
+ *             TAIL_CALL_CODE, TRAP), and has none before its end. No edge goes from a block with several successors to one
  *             with several predecessors (ir_split_edges() sees to it), so that moves for phis have
  *             a place: the end of the predecessor.
  *          3. The upper half of the register with an I32 is zero, always: machine code that makes
@@ -127,6 +127,7 @@ typedef struct ir_func {
     bool has_calls;     /* to anything */
     bool is_analysed;   /* edges are those that ir_analyse() has seen */
     bool has_inlined;   /* some `at` is IR_INLINED */
+    uint32_t tail_room; /* bytes that its calls leave on the stack at least (target.tail_room) */
     wasm_status status; /* QUOTA once an allocation failed: appending then does nothing */
 } ir_func;
 
@@ -211,7 +212,7 @@ static inline ir_operands ir_operands_of(const ir_func *f, ir_instr *instr)
     ir_operands it = {instr->arg, instr->arg + 3, NULL, NULL};
 
     if ((op == IR_PHI || op == IR_CALL || op == IR_CALL_CODE || op == IR_CALL_HELPER ||
-         op == IR_RETURN) &&
+         op == IR_RETURN || op == IR_TAIL_CALL || op == IR_TAIL_CALL_CODE) &&
         instr->extra) {
         it.list = ir_list_items(f, instr->extra);
         it.list_end = it.list + ir_list_count(f, instr->extra);

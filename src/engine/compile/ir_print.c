@@ -43,6 +43,7 @@ static bool shows_imm(const ir_instr *i)
     case IR_BOUNDS:
     case IR_CALL:
     case IR_CALL_HELPER:
+    case IR_TAIL_CALL:
     case IR_RESULT:
     case IR_POLL:
     case IR_TRAP_IF:

@@ -22,6 +22,11 @@
  *     same place as that of the arguments; the caller leaves room for both. The stack pointer is a
  *     multiple of 16 before the call instruction.
  *
+ * Tail calls: a function that ends by calling another in its place takes its own frame down and
+ *     jumps there. Arguments on the stack go where its own came from: so they may not take more
+ *     than its caller has left room for: its own arguments, its results, or what all calls in the
+ *     module leave (build_options.tail_room).
+ *
  * Thunks are functions made of IR (build_thunk.c), for each of
  *     a type          "outside": called as if it were the CALLEE, for functions of other instances,
  *                     tiers and hosts: arguments into slots at store->stack_top, helper INVOKE,

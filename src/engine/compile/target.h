@@ -89,6 +89,10 @@ typedef struct target {
     bool (*available)(void); /* the processor has what all code needs */
     bool (*has)(
         unsigned op); /* whether it can emit this isa_op; functions with others are declined */
+    /* Bytes that whoever calls `caller` has to leave on the stack for arguments, if that is to end
+     * by calling `callee` in its place; 0: what its own arguments and results take is enough. Both
+     * have the same results. NULL: no code for such calls. */
+    uint32_t (*tail_room)(const wasm_functype *caller, const wasm_functype *callee);
     void (*stubs)(code_buffer *out);
     /* Selection, register allocation, code: appends the function at an aligned place, whose offset
      * it returns in *entry. The function is used up. Its status, and the buffer's, say what failed.

@@ -67,6 +67,7 @@ const target target_x64 = {
     .features = x64_features,
     .available = available,
     .has = has,
+    .tail_room = x64_tail_room,
     .stubs = x64_stubs,
     .emit = x64_emit,
     .fault_at = x64_fault_at,

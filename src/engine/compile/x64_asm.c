@@ -221,9 +221,9 @@ void x64_call(x64_asm *a, code_reloc_kind kind, uint32_t index)
     x64_imm32(a, 0);
 }
 
-void x64_jump_stub(x64_asm *a, code_stub stub)
+void x64_jump_out(x64_asm *a, code_reloc_kind kind, uint32_t index)
 {
     x64_byte(a, 0xE9);
-    code_add_reloc(a->out, x64_here(a), CODE_STUB, stub);
+    code_add_reloc(a->out, x64_here(a), kind, index);
     x64_imm32(a, 0);
 }

@@ -114,7 +114,7 @@ void x64_refer(x64_asm *a, uint32_t label); /* four bytes, from their own end */
 /* code reg, [rip + label]; no immediate may follow. */
 void x64_rip(x64_asm *a, x64_code code, unsigned reg, uint32_t label);
 void x64_call(x64_asm *a, code_reloc_kind kind, uint32_t index);
-void x64_jump_stub(x64_asm *a, code_stub stub);
+void x64_jump_out(x64_asm *a, code_reloc_kind kind, uint32_t index); /* of this piece of code */
 void x64_align(x64_asm *a, uint32_t alignment); /* with long nops; at most 32 */
 /* Makes jumps as short as they can be, moves the code together and fills in where labels are. Sites
  * and relocations move along. What labels[] has then is final. */

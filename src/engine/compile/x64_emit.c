@@ -443,6 +443,8 @@ static void emit_instr(x64_emitter *e, ir_ref ref)
     case IR_BR_IF: emit_br_if(e); return;
     case IR_BR_TABLE: emit_br_table(e); return;
     case IR_RETURN: x64_emit_return(e); return;
+    case IR_TAIL_CALL:
+    case IR_TAIL_CALL_CODE: x64_emit_tail_call(e); return;
     default:
         /* A constant that is remade wherever it is wanted has no place. */
         if (x64_class_of(e->i->op) != CLASS_CONST || e->places->result[ref].kind == ALLOC_REG)
@@ -559,24 +561,19 @@ static void body(x64_emitter *e)
     }
 }
 
-/* Bytes that results of the function take on the stack: room for x64_emit_return()'s copy. */
-static uint32_t stack_results(const ir_func *f)
-{
-    x64_places p = {0};
-    for (uint32_t n = 0; f->type && n < f->type->result_count; n++)
-        x64_place_result(&p, ir_type_of(f->type->results[n]));
-    return p.stack;
-}
-
-/* Bytes that arguments or results of calls take on the stack, of whichever call takes most. */
+/* Bytes that arguments or results of calls take on the stack, of whichever call takes most, or that
+ * calls have to leave. */
 static uint32_t outgoing_bytes(const ir_func *f)
 {
-    uint32_t most = 0;
-    for (uint32_t o = 0; o < f->order_count && f->has_calls; o++) {
+    uint32_t most = f->has_calls ? f->tail_room : 0;
+    for (uint32_t o = 0; o < f->order_count; o++) {
+        const ir_block *b = &f->blocks[f->order[o]];
         x64_places results = {0};
-        for (ir_ref ref = f->blocks[f->order[o]].first; ref; ref = f->instrs[ref].next) {
+        /* Where there are no calls, there may be one in place of a return. */
+        for (ir_ref ref = f->has_calls ? b->first : b->last; ref; ref = f->instrs[ref].next) {
             const ir_instr *i = &f->instrs[ref];
-            if (i->op == IR_CALL || i->op == IR_CALL_CODE) {
+            if (i->op == IR_CALL || i->op == IR_CALL_CODE || i->op == IR_TAIL_CALL ||
+                i->op == IR_TAIL_CALL_CODE) {
                 x64_places arguments = {0};
                 uint32_t count = i->extra ? ir_list_count(f, i->extra) : 0;
                 for (uint32_t n = 0; n < count; n++) {
@@ -609,7 +606,8 @@ wasm_status x64_emit(ir_func *f, code_buffer *out, uint32_t *entry)
     code_align(out, 16, 0xCC);
     x64_emitter e = {.f = f, .places = &places, .features = x64_features()};
     e.spill = (places.spill_bytes + 15) & ~15u;
-    uint32_t results = stack_results(f), outgoing = outgoing_bytes(f);
+    /* Results go through a copy of that size (x64_emit_return()). */
+    uint32_t results = f->type ? x64_result_bytes(f->type) : 0, outgoing = outgoing_bytes(f);
     e.frame = e.spill + (((outgoing > results ? outgoing : results) + 15) & ~15u);
     if (e.frame > INT32_MAX / 2)
         return WASM_E_QUOTA;

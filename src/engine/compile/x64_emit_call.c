@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * x64_emit_call.c — calls and returns (native.h, "Calls").
+ * x64_emit_call.c — calls, returns, and calls in place of a return (native.h, "Calls").
  * Threads: those of the function.
  */
 #include <stddef.h>
@@ -21,7 +21,7 @@ static const uint8_t answers[NATIVE_HELPERS] = {
 static void emit_leave(x64_emitter *e, const x64_cold *c)
 {
     (void)c;
-    x64_jump_stub(&e->a, STUB_LEAVE);
+    x64_jump_out(&e->a, CODE_STUB, STUB_LEAVE);
 }
 
 static void call_helper(x64_emitter *e)
@@ -69,24 +69,36 @@ void x64_emit_call(x64_emitter *e)
     code_add_site(e->a.out, x64_here(&e->a), e->i->at);
 }
 
-/* Results on the stack go where arguments came from. One that still is there, as its own slot, is
- * in the way of others: then all go through a copy below the frame. */
-static void store_results(x64_emitter *e, uint32_t count)
+static bool arrived(alloc_place at)
 {
+    return at.kind == ALLOC_SLOT && at.index & ALLOC_ARRIVING;
+}
+
+/* What a function leaves on the stack when it ends, results or the arguments of who follows it,
+ * goes where its own arguments came from. Of those one that is still there, unless it stays where
+ * it is, is in the way of others: then all go through a copy below the frame. `first`: operands in
+ * front of the list. */
+static void store_last(x64_emitter *e, uint32_t first, alloc_place (*next)(x64_places *, ir_type))
+{
+    const uint32_t count = e->i->extra ? ir_list_count(e->f, e->i->extra) : 0;
     const uint32_t *values = ir_list_items(e->f, e->i->extra);
+    const alloc_place *in = e->in + first;
     x64_places p = {0};
     bool overlap = false;
-    for (uint32_t n = 0; n < count; n++)
-        overlap |= e->in[n].kind == ALLOC_SLOT && e->in[n].index & ALLOC_ARRIVING;
+    for (uint32_t n = 0; n < count; n++) {
+        alloc_place to = next(&p, (ir_type)e->f->instrs[values[n]].type);
+        overlap |= arrived(in[n]) && in[n].index != (to.index | ALLOC_ARRIVING);
+    }
+    p = (x64_places){0};
     for (uint32_t n = 0; n < count; n++) {
         unsigned type = e->f->instrs[values[n]].type;
-        alloc_place to = x64_place_result(&p, (ir_type)type);
-        if (to.kind != ALLOC_SLOT)
+        alloc_place to = next(&p, (ir_type)type);
+        if (to.kind != ALLOC_SLOT || (!overlap && arrived(in[n])))
             continue;
         to.index |= ALLOC_ARRIVING;
         if (overlap)
             to.index |= X64_OUTGOING;
-        x64_move(e, type, e->in[n], to);
+        x64_move(e, type, in[n], to);
     }
     if (!overlap)
         return;
@@ -97,15 +109,29 @@ static void store_results(x64_emitter *e, uint32_t count)
     }
 }
 
+/* The stack is as it was before the prologue. */
+static void leave_frame(x64_emitter *e)
+{
+    if (e->frame)
+        x64_byte(&e->a, 0xC9); /* leave */
+    else
+        x64_pop(&e->a, RBP);
+}
+
 void x64_emit_return(x64_emitter *e)
 {
-    uint32_t count = e->i->extra ? ir_list_count(e->f, e->i->extra) : 0;
-    if (count)
-        store_results(e, count);
-    if (e->frame) {
-        x64_byte(&e->a, 0xC9); /* leave */
-    } else {
-        x64_pop(&e->a, RBP);
-    }
+    store_last(e, 0, x64_place_result);
+    leave_frame(e);
     x64_byte(&e->a, 0xC3);
+}
+
+void x64_emit_tail_call(x64_emitter *e)
+{
+    bool known = e->i->op == IR_TAIL_CALL;
+    store_last(e, known ? 0 : 2, x64_place_argument);
+    leave_frame(e);
+    if (known)
+        x64_jump_out(&e->a, CODE_FUNC, (uint32_t)e->i->imm);
+    else
+        x64_rr(&e->a, X64(00, 0, FF), 4, RAX);
 }

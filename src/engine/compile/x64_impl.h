@@ -174,6 +174,9 @@ typedef struct x64_places {
 /* Of the next argument (or result): REG, or SLOT with the offset in that area. */
 alloc_place x64_place_argument(x64_places *p, ir_type type);
 alloc_place x64_place_result(x64_places *p, ir_type type);
+uint32_t x64_result_bytes(const wasm_functype *type); /* of the stack */
+/* target.tail_room */
+uint32_t x64_tail_room(const wasm_functype *caller, const wasm_functype *callee);
 static inline bool x64_is_vector(unsigned type)
 {
     return type >= IR_F32;
@@ -261,6 +264,7 @@ static inline unsigned x64_temp(const x64_emitter *e) /* the vector asked for */
 }
 void x64_emit_call(x64_emitter *e);
 void x64_emit_return(x64_emitter *e);
+void x64_emit_tail_call(x64_emitter *e);
 void x64_stubs(code_buffer *out);
 wasm_status x64_emit(ir_func *f, code_buffer *out, uint32_t *entry);
 

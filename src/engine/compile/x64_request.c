@@ -35,6 +35,35 @@ alloc_place x64_place_result(x64_places *p, ir_type type)
     return place(p, type, integer_results, 2, 2);
 }
 
+/* Bytes of the stack that values of these types take. */
+static uint32_t stack_bytes(const wasm_valtype *types, uint32_t count,
+                            alloc_place (*next)(x64_places *, ir_type))
+{
+    x64_places p = {0};
+
+    for (uint32_t n = 0; n < count; n++)
+        next(&p, ir_type_of(types[n]));
+    return p.stack;
+}
+
+static uint32_t argument_bytes(const wasm_functype *type)
+{
+    return stack_bytes(type->params, type->param_count, x64_place_argument);
+}
+
+uint32_t x64_result_bytes(const wasm_functype *type)
+{
+    return stack_bytes(type->results, type->result_count, x64_place_result);
+}
+
+uint32_t x64_tail_room(const wasm_functype *caller, const wasm_functype *callee)
+{
+    uint32_t room = argument_bytes(callee);
+    bool fits = room <= argument_bytes(caller) || room <= x64_result_bytes(caller);
+
+    return fits ? 0 : room;
+}
+
 #define BIT(reg) ((alloc_set)1 << (reg))
 #define ALL_INTEGERS                                                                               \
     (0xFFFFull & ~(BIT(RSP) | BIT(RBP) | BIT(X64_INSTANCE) | BIT(X64_BASE) | BIT(X64_SCRATCH)))
@@ -106,7 +135,7 @@ static void request_call(const ir_func *f, const ir_instr *i, alloc_request *r)
         r->out = ALLOC_USE_FIXED;
         r->out_reg = x64_is_vector(i->type) ? ALLOC_VECTOR : RAX;
     }
-    if (i->op == IR_CALL_CODE) {
+    if (i->op == IR_CALL_CODE || i->op == IR_TAIL_CALL_CODE) {
         add(f, r, i->arg[0], ALLOC_USE_FIXED, RAX);
         add(f, r, i->arg[1], ALLOC_USE_FIXED, X64_CALLEE);
     }
@@ -255,7 +284,9 @@ static void request(void *baton, const ir_func *f, ir_ref ref, alloc_request *r)
     switch (i->op) {
     case IR_CALL:
     case IR_CALL_CODE:
-    case IR_CALL_HELPER: request_call(f, i, r); return;
+    case IR_CALL_HELPER:
+    case IR_TAIL_CALL:
+    case IR_TAIL_CALL_CODE: request_call(f, i, r); return;
     case IR_RETURN: add_list(f, r, i->extra, x64_place_result); return;
     case IR_CALLEE:
     case IR_RESULT: {
