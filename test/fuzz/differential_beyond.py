@@ -129,8 +129,12 @@ class Beyond:
             index = self.random.choice(callees)
             callee = made[index]
             self.bring(callee.params)
-            self.emit(0xD2, leb(self.module.first + index), 0x14,
+            tail = self.tails(callee)
+            if tail:
+                self.leave_hash()
+            self.emit(0xD2, leb(self.module.first + index), 0x15 if tail else 0x14,
                       leb(self.module.type_of(callee.params, callee.results)))
             self.cost += callee.cost * factor
             self.take(len(callee.params))
             self.stack += callee.results
+            self.dead = tail

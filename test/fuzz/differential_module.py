@@ -4,10 +4,10 @@
 How:     make(seed) is a module of some functions. A body is made by choosing, again and again, an instruction whose
          operands are on the operand stack (or that needs none): so values stay there across blocks, branches, calls
          and changes of the locals they were read from, which generators of expression trees never do.
-         Everything ends: functions call only those before them, loops count down, and the estimated number of
-         instructions that a function runs is kept below COST_MAX. Most addresses and divisors are bent to what does
-         not trap. NaNs whose bits the specification leaves open are made 0 before their bits can be seen, those in
-         vectors (differential_vectors.py) as soon as they can come to be.
+         Everything ends: functions call only those before them, and themselves in place of a return a few times; loops
+         count down, and the estimated number of instructions that a function runs is kept below COST_MAX. Most
+         addresses and divisors are bent to what does not trap. NaNs whose bits the specification leaves open are made 0
+         before their bits can be seen, those in vectors (differential_vectors.py) as soon as they can come to be.
          What node's engine may not have, and the compiler leaves to the interpreter in part, is in modules for our tiers
          alone, `beyond`: several memories, one of them with 64-bit addresses, wide arithmetic, exceptions, references
          to functions that are called, relaxed vector instructions.
@@ -78,6 +78,10 @@ class Body(Beyond):
             self.random.randrange(2, 12) if many < 0.9 else self.random.randrange(200, 400))]
         self.hash = self.spare(I64)
         module.counters = {self.hash}
+        self.rounds = None # the parameter that says how often the function may yet begin anew (step_again)
+        if module.tail and I32 in params and self.random.random() < 0.6:
+            self.rounds = list(params).index(I32)
+            module.counters.add(self.rounds)
         self.code = bytearray()
         self.stack = []
         self.labels = [Label(0, results, results, 1)]
@@ -536,7 +540,7 @@ class Body(Beyond):
         index = self.random.choice(callees)
         callee = made[index]
         self.bring(callee.params)
-        tail = self.module.tail and list(callee.results) == list(self.results) and self.random.random() < 0.3
+        tail = self.tails(callee)
         if tail:
             self.leave_hash()
         if self.random.random() < 0.3 and not self.module.bulk:
@@ -549,6 +553,36 @@ class Body(Beyond):
         self.take(len(callee.params))
         self.stack += callee.results
         self.dead = tail
+
+    def tails(self, callee):
+        """Whether the call is to be in place of a return."""
+        return self.module.tail and list(callee.results) == list(self.results) and self.random.random() < 0.4
+
+    def step_again(self):
+        """Now and then the function calls itself in place of a return, with values that it has on the stack and one
+        round less. What is ahead of it costs as often; so there is one such place, and nothing behind it is lived
+        through twice."""
+        again, self.rounds = self.rounds, None
+        if again is None or self.cost * 8 > COST_MAX // 2:
+            return
+        self.emit(0x20, leb(again), 0x41, sleb(7), 0x71, 0x04, 0x40)
+        self.labels.append(Label(len(self.stack), [], [], self.labels[-1].cost))
+        for number, kind in enumerate(self.params):
+            if number == again:
+                self.emit(0x20, leb(again), 0x41, sleb(7), 0x71, 0x41, sleb(1), 0x6B)
+                self.stack.append(kind)
+            else:
+                self.source(kind)
+        self.leave_hash()
+        number = len(self.module.made)
+        if self.random.random() < 0.4 and not self.module.bulk:
+            self.emit(0x41, sleb(number % TABLE), 0x13, leb(self.module.type_of(self.params, self.results)), 0)
+        else:
+            self.emit(0x12, leb(self.module.first + number))
+        self.take(len(self.params))
+        self.labels.pop()
+        self.emit(0x0B)
+        self.cost *= 8
 
     def step_host(self):
         """Tells the host the value on top."""
@@ -675,6 +709,8 @@ class Body(Beyond):
             choices += [(self.step_memories, 6), (self.step_behind, 4), (self.step_wide, 4), (self.step_throw, 1), (self.step_call_ref, 2)]
             if depth < 5:
                 choices.append((lambda: self.step_try(depth), 3))
+        if self.rounds is not None:
+            choices.append((self.step_again, 6))
         if self.module.atomics:
             choices.append((self.step_atomic, 5))
         if self.module.beyond and self.module.vectors:
@@ -751,6 +787,8 @@ class Module:
             kinds = pick((TYPES, self.kinds))
             params = [pick(kinds) for _ in range(some(pick((5, 5, 5, 20))))]
             results = [pick(kinds) for _ in range(pick((0, 1, 1, 1, 2, 5, 5, 16)))]
+            if self.tail and self.made and self.random.random() < 0.6: # so that calls can be in place of returns
+                results = list(pick(self.made).results)
             body = Body(self, (number,), params, results)
             functions.append(leb(self.type_of(body.params, body.results)))
             bodies.append(body.make())
