@@ -190,6 +190,47 @@ KERNEL(dispatch)
     return (int)(a ^ b ^ at);
 }
 
+/* Calls in place of returns, through a table: the machine of `dispatch`, each of whose instructions
+ * is a function that goes on to the next. */
+#ifdef __wasm_tail_call__
+#define GO_ON __attribute__((musttail)) return
+#else
+#define GO_ON return /* cc -O2 makes a jump of it */
+#endif
+typedef uint32_t thread_step(const uint8_t *program, uint32_t a, uint32_t b, uint32_t at, int left);
+static thread_step *const thread_steps[8];
+#define THREAD_STEP(name, what)                                                                    \
+    static uint32_t thread_##name(const uint8_t *program, uint32_t a, uint32_t b, uint32_t at,     \
+                                  int left)                                                        \
+    {                                                                                              \
+        if (left == 0)                                                                             \
+            return a ^ b ^ at;                                                                     \
+        what;                                                                                      \
+        at++;                                                                                      \
+        GO_ON thread_steps[program[at & 4095] & 7](program, a, b, at, left - 1);                   \
+    }
+THREAD_STEP(add, a += b)
+THREAD_STEP(xor, b ^= a << 3)
+THREAD_STEP(sub, a -= at)
+THREAD_STEP(skip, at += a & 3)
+THREAD_STEP(turn, b = b >> 1 | b << 31)
+THREAD_STEP(order, a = a > b ? a - b : b - a + at)
+THREAD_STEP(jump, at ^= b & 15)
+THREAD_STEP(load, b += program[(a >> 4) & 4095])
+static thread_step *const thread_steps[8] = {thread_add,  thread_xor,   thread_sub,  thread_skip,
+                                             thread_turn, thread_order, thread_jump, thread_load};
+
+KERNEL(threaded)
+{
+    static uint8_t program[4096];
+    uint32_t seed = 99;
+    for (int i = 0; i < 4096; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        program[i] = seed >> 24;
+    }
+    return (int)thread_steps[program[0] & 7](program, 1, 2, 0, size * 100000);
+}
+
 /* 64-bit arithmetic without a loop inside: rounds of a permutation in the manner of Keccak, all of
  * its state in locals, as cryptography is written. */
 KERNEL(permute)
