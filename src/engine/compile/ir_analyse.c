@@ -3,7 +3,8 @@
  *
  * How:     Reverse postorder by a walk with a stack of its own; dominators by Cooper, Harvey and
  *          Kennedy's iteration over it, of which one round is enough where loops have one entry, as
- *          WebAssembly's do; loops inside out, from the edges that lead back. The code's order is
+ *          WebAssembly's do. Ways up are as long as a function, so in that round they are gone in
+ *          leaps (Myers, "An applicative random-access stack", 1983). Loops inside out, from the edges that lead back. The code's order is
  *          the reverse postorder with each loop contracted to its header, so that its blocks stand
  *          together, and what is cold behind all.
  * Memory:  the function's arena.
@@ -21,6 +22,8 @@ typedef struct analysis {
     ir_func *f;
     uint32_t *rpo; /* blocks */
     uint32_t count;
+    uint32_t *depth;  /* by block: of dominators above it */
+    uint32_t *jump;   /* by block: one of them, so far up that any is log(depth) steps away */
     uint32_t *parent; /* of a header: the header around it */
     uint32_t *work;
 } analysis;
@@ -94,22 +97,55 @@ static void drop_unnumbered(ir_func *f)
     }
 }
 
-static uint32_t meet(const ir_func *f, uint32_t x, uint32_t y)
+/* The block's dominator has been found: so are the ways up from it. */
+static void set_way_up(analysis *a, uint32_t block)
 {
+    const uint32_t over = a->f->blocks[block].dominator, far = a->jump[over];
+    const bool leaps = a->depth[over] - a->depth[far] == a->depth[far] - a->depth[a->jump[far]];
+
+    a->depth[block] = a->depth[over] + 1;
+    a->jump[block] = leaps ? a->jump[far] : over;
+}
+
+/* The block of that depth among those that dominate it. */
+static uint32_t raise_to(const analysis *a, uint32_t block, uint32_t depth)
+{
+    while (a->depth[block] > depth)
+        block = a->depth[a->jump[block]] >= depth ? a->jump[block] : a->f->blocks[block].dominator;
+    return block;
+}
+
+static bool dominates(const analysis *a, uint32_t over, uint32_t under)
+{
+    return raise_to(a, under, a->depth[over]) == over;
+}
+
+/* The nearest that dominates both. Where depths are the same, those of leaps are. */
+static uint32_t meet(const analysis *a, uint32_t x, uint32_t y)
+{
+    x = raise_to(a, x, a->depth[y]);
+    y = raise_to(a, y, a->depth[x]);
     while (x != y) {
-        while (f->blocks[x].order > f->blocks[y].order)
-            x = f->blocks[x].dominator;
-        while (f->blocks[y].order > f->blocks[x].order)
-            y = f->blocks[y].dominator;
+        const bool leaps = a->jump[x] != a->jump[y];
+
+        x = leaps ? a->jump[x] : a->f->blocks[x].dominator;
+        y = leaps ? a->jump[y] : a->f->blocks[y].dominator;
     }
     return x;
 }
 
-static bool dominates(const ir_func *f, uint32_t over, uint32_t under)
+/* The same where dominators are not final, and nothing but the order of blocks tells what is up. */
+static uint32_t meet_by_order(const analysis *a, uint32_t x, uint32_t y)
 {
-    while (f->blocks[under].order > f->blocks[over].order)
-        under = f->blocks[under].dominator;
-    return under == over;
+    const ir_block *blocks = a->f->blocks;
+
+    while (x != y) {
+        while (blocks[x].order > blocks[y].order)
+            x = blocks[x].dominator;
+        while (blocks[y].order > blocks[x].order)
+            y = blocks[y].dominator;
+    }
+    return x;
 }
 
 /* Whether all edges that lead back go to a block that dominates where they come from: then a second
@@ -122,14 +158,14 @@ static bool has_one_entry_each(const analysis *a)
         const ir_block *b = &f->blocks[a->rpo[i]];
 
         for (uint32_t p = 0; p < b->pred_count; p++) {
-            if (f->blocks[b->preds[p]].order >= i && !dominates(f, a->rpo[i], b->preds[p]))
+            if (f->blocks[b->preds[p]].order >= i && !dominates(a, a->rpo[i], b->preds[p]))
                 return false;
         }
     }
     return true;
 }
 
-static bool dominator_round(analysis *a)
+static bool dominator_round(analysis *a, uint32_t (*both)(const analysis *, uint32_t, uint32_t))
 {
     ir_func *f = a->f;
     bool changed = false;
@@ -142,12 +178,13 @@ static bool dominator_round(analysis *a)
             uint32_t pred = b->preds[p];
 
             if (f->blocks[pred].dominator != UINT32_MAX)
-                found = found == UINT32_MAX ? pred : meet(f, found, pred);
+                found = found == UINT32_MAX ? pred : both(a, found, pred);
         }
         if (b->dominator != found) {
             b->dominator = found;
             changed = true;
         }
+        set_way_up(a, a->rpo[i]);
     }
     return changed;
 }
@@ -158,10 +195,10 @@ static void dominators(analysis *a)
 
     for (uint32_t i = 0; i < a->count; i++)
         f->blocks[a->rpo[i]].dominator = UINT32_MAX;
-    f->blocks[0].dominator = 0;
-    dominator_round(a);
+    f->blocks[0].dominator = a->depth[0] = a->jump[0] = 0;
+    dominator_round(a, meet);
     if (!has_one_entry_each(a)) {
-        while (dominator_round(a))
+        while (dominator_round(a, meet_by_order))
             ;
     }
 }
@@ -176,7 +213,7 @@ static void collect_loop(analysis *a, uint32_t header)
     for (uint32_t p = 0; p < f->blocks[header].pred_count; p++) {
         uint32_t latch = f->blocks[header].preds[p];
 
-        if (f->blocks[latch].order < f->blocks[header].order || !dominates(f, header, latch))
+        if (f->blocks[latch].order < f->blocks[header].order || !dominates(a, header, latch))
             continue;
         f->blocks[header].is_loop_header = true;
         f->blocks[header].loop = header;
@@ -305,10 +342,12 @@ void ir_analyse(ir_func *f)
     a.work = ARENA_ROOM(f->arena, uint32_t, (size_t)edges * 2);
     a.rpo = ARENA_ROOM(f->arena, uint32_t, n);
     a.parent = ARENA_ARRAY(f->arena, uint32_t, n);
+    a.depth = ARENA_ROOM(f->arena, uint32_t, n);
+    a.jump = ARENA_ROOM(f->arena, uint32_t, n);
     scratch = ARENA_ROOM(f->arena, uint32_t, (size_t)n * 4);
     stack = ARENA_ROOM(f->arena, walk_frame, n);
     f->order = ARENA_ROOM(f->arena, uint32_t, n);
-    if (!a.work || !a.rpo || !a.parent || !scratch || !stack || !f->order) {
+    if (!a.work || !a.rpo || !a.parent || !a.depth || !a.jump || !scratch || !stack || !f->order) {
         f->status = WASM_E_QUOTA;
         return;
     }
