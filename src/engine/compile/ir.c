@@ -319,9 +319,16 @@ void ir_count_uses(ir_func *f)
 
 /* ---- rule 2 ---------------------------------------------------------------------------------- */
 
-static uint32_t split_edge(ir_func *f, uint32_t from, uint32_t to, bool cold)
+/* An edge that may have to be split, and the next of those with the same source; later, with the
+ * same target as well. */
+typedef struct split {
+    uint32_t to, place; /* in preds[] */
+    uint32_t next;      /* 1 + index; 0: none */
+} split;
+
+static uint32_t split_edge(ir_func *f, uint32_t from, const split *edge, bool cold)
 {
-    uint32_t between = ir_block_new(f);
+    uint32_t between = ir_block_new(f), to = edge->to;
 
     if (!between)
         return to;
@@ -329,32 +336,75 @@ static uint32_t split_edge(ir_func *f, uint32_t from, uint32_t to, bool cold)
     f->blocks[between].succ[0] = to;
     f->blocks[between].succ_count = 1;
     f->blocks[between].is_cold = cold || f->blocks[to].is_cold;
-    for (uint32_t i = 0; i < f->blocks[to].pred_count; i++) {
-        if (f->blocks[to].preds[i] == from) {
-            f->blocks[to].preds[i] = between;
-            break;
-        }
-    }
+    f->blocks[to].preds[edge->place] = between;
     ir_edge(f, from, between);
     return between;
 }
 
+/* Edges from a block with several successors to one with several predecessors, by source: by_source[]
+ * are ends of lists. NULL: f->status. */
+static split *splits_of(ir_func *f, uint32_t *by_source)
+{
+    uint32_t count = 0, ways;
+    split *all;
+
+    for (uint32_t b = 0; b < f->block_count; b++)
+        count += f->blocks[b].pred_count;
+    all = ARENA_ROOM(f->arena, split, count);
+    if (!all) {
+        fail(f);
+        return NULL;
+    }
+    count = 0;
+    for (uint32_t b = 0; b < f->block_count; b++) {
+        const ir_block *to = &f->blocks[b];
+
+        for (uint32_t i = 0; to->pred_count > 1 && i < to->pred_count; i++) {
+            ir_successors(f, to->preds[i], &ways);
+            if (ways < 2)
+                continue;
+            all[count] = (split){b, i, by_source[to->preds[i]]};
+            by_source[to->preds[i]] = ++count;
+        }
+    }
+    return all;
+}
+
+/* Edges are looked for in neither end's list, since both may be as long as the function is. */
 void ir_split_edges(ir_func *f)
 {
-    uint32_t blocks = f->block_count;
+    const uint32_t blocks = f->block_count;
+    uint32_t *by_source = ARENA_ARRAY(f->arena, uint32_t, blocks);
+    uint32_t *by_target = ARENA_ARRAY(f->arena, uint32_t, blocks);
+    split *all;
 
+    if (!by_source || !by_target)
+        fail(f);
+    all = f->status == WASM_OK ? splits_of(f, by_source) : NULL;
     for (uint32_t b = 0; b < blocks && f->status == WASM_OK; b++) {
-        uint32_t count;
-        const uint32_t *to = ir_successors(f, b, &count);
-        bool table = to != f->blocks[b].succ;
+        uint32_t count, next;
+        const uint32_t *to;
 
-        for (uint32_t i = 0; count > 1 && i < count; i++) {
-            uint32_t target = table ? to[i] : f->blocks[b].succ[i], between;
+        if (!by_source[b])
+            continue;
+        for (uint32_t e = by_source[b]; e; e = next) {
+            split *edge = &all[e - 1];
 
-            if (f->blocks[target].pred_count < 2)
+            next = edge->next;
+            edge->next = by_target[edge->to];
+            by_target[edge->to] = e;
+        }
+        to = ir_successors(f, b, &count);
+        const bool table = to != f->blocks[b].succ;
+        for (uint32_t i = 0; i < count; i++) {
+            const uint32_t target = table ? to[i] : f->blocks[b].succ[i], e = by_target[target];
+            uint32_t between;
+
+            if (!e)
                 continue;
+            by_target[target] = all[e - 1].next;
             between =
-                split_edge(f, b, target,
+                split_edge(f, b, &all[e - 1],
                            !table && i == 0 && (f->instrs[f->blocks[b].last].flags & IR_UNLIKELY));
             if (table)
                 ir_list_items(f, f->instrs[f->blocks[b].last].extra)[i] = between;
