@@ -571,6 +571,7 @@ static void reset(builder *b, ir_func *f, uint64_t length)
 {
     const uint64_t room = INLINE_BYTES_MIN + length / INLINE_SHARE;
 
+    ir_expect(f, length);
     b->f = f;
     b->status = WASM_OK;
     b->declined = false;

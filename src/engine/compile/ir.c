@@ -13,6 +13,9 @@
 
 #include <string.h>
 
+/* What functions come to, so that most arrays need not grow: bytes of WebAssembly for each. */
+enum { BYTES_PER_INSTR = 2, BYTES_PER_EXTRA = 2, BYTES_PER_BLOCK = 16 };
+
 static void fail(ir_func *f)
 {
     if (f->status == WASM_OK)
@@ -54,6 +57,18 @@ void ir_reset(ir_func *f, arena *memory)
         f->instrs[0] = (ir_instr){0};
     if (extra)
         f->extra[0] = 0;
+}
+
+void ir_expect(ir_func *f, uint64_t bytes)
+{
+    void *instrs = f->instrs, *extra = f->extra, *blocks = f->blocks;
+
+    if (grow(f, &instrs, &f->instr_capacity, bytes / BYTES_PER_INSTR, sizeof *f->instrs))
+        f->instrs = instrs;
+    if (grow(f, &extra, &f->extra_capacity, bytes / BYTES_PER_EXTRA, sizeof *f->extra))
+        f->extra = extra;
+    if (grow(f, &blocks, &f->block_capacity, bytes / BYTES_PER_BLOCK, sizeof *f->blocks))
+        f->blocks = blocks;
 }
 
 uint32_t ir_block_new(ir_func *f)

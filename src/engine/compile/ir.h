@@ -133,6 +133,8 @@ typedef struct ir_func {
 
 /* Empties it. `arena` gives it memory and is the caller's, who empties it as well. */
 void ir_reset(ir_func *f, arena *arena);
+/* Room for what a body of so many bytes usually becomes. */
+void ir_expect(ir_func *f, uint64_t bytes);
 
 /* ---- writing. Out of memory: f->status, and 0 is returned, which all take ---------------------
  */
