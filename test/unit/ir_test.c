@@ -6,6 +6,7 @@
  * How: functions are written by hand, block by block.
  */
 #include "unit.h"
+#include "unit_random.h"
 
 #include "ir.h"
 #include "pass.h"
@@ -20,7 +21,7 @@ typedef struct form {
 static void begin(form *t, uint32_t blocks)
 {
     memset(t, 0, sizeof *t);
-    t->quota.limit = 1 << 20;
+    t->quota.limit = (size_t)128 << 20;
     arena_init(&t->arena, &t->quota);
     ir_reset(&t->f, &t->arena);
     for (uint32_t i = 0; i < blocks; i++)
@@ -123,6 +124,95 @@ TEST(dominators_of_a_loop_with_two_entries)
     CHECK_EQ_UINT(t.f.blocks[3].dominator, 0);
     CHECK_EQ_UINT(t.f.blocks[4].dominator, 0);
     CHECK_EQ_UINT(t.f.blocks[5].dominator, 4);
+    end(&t);
+}
+
+enum { ANY_BLOCKS = 20 };
+
+/* What is reached from the entry where nobody goes through `without`. */
+static void reach(const form *t, uint32_t without, bool reached[ANY_BLOCKS])
+{
+    uint32_t work[ANY_BLOCKS], count = 0;
+
+    memset(reached, 0, ANY_BLOCKS * sizeof *reached);
+    if (without != 0) {
+        reached[0] = true;
+        work[count++] = 0;
+    }
+    while (count > 0) {
+        uint32_t ways;
+        const uint32_t *to = ir_successors(&t->f, work[--count], &ways);
+
+        for (uint32_t i = 0; i < ways; i++) {
+            if (to[i] == without || reached[to[i]])
+                continue;
+            reached[to[i]] = true;
+            work[count++] = to[i];
+        }
+    }
+}
+
+/* Loops with several entries are among them. */
+TEST(no_way_goes_around_a_dominator)
+{
+    for (unsigned round = 0; round < 500; round++) {
+        bool without[ANY_BLOCKS][ANY_BLOCKS];
+        form t;
+        ir_ref x;
+
+        CASE("round %u", round);
+        begin(&t, ANY_BLOCKS);
+        x = parameter(&t);
+        for (uint32_t b = 0; b + 1 < ANY_BLOCKS; b++) {
+            const uint32_t ahead = b + 1 + (uint32_t)(next_random() % (ANY_BLOCKS - 1 - b));
+
+            if (next_random() % 4 == 0)
+                jump(&t, b, b + 1);
+            else if (next_random() % 5 == 0)
+                fork_to(&t, b, x, 1 + (uint32_t)(next_random() % (ANY_BLOCKS - 1)), b + 1);
+            else
+                fork_to(&t, b, x, ahead, b + 1);
+        }
+        leave(&t, ANY_BLOCKS - 1);
+        for (uint32_t b = 0; b < ANY_BLOCKS; b++)
+            reach(&t, b, without[b]);
+        ir_analyse(&t.f);
+        for (uint32_t b = 1; b < ANY_BLOCKS; b++) {
+            const uint32_t over = t.f.blocks[b].dominator;
+
+            CHECK(!without[over][b]);
+            for (uint32_t other = 0; other < ANY_BLOCKS; other++) /* is above the nearest one */
+                CHECK(other == b || other == over || without[other][b] || !without[other][over]);
+        }
+        end(&t);
+    }
+}
+
+/* As a function of ten thousand branches out of one block. */
+TEST(a_long_ladder_and_a_long_table)
+{
+    enum { STEPS = 50000 };
+    form t;
+    ir_ref x, table;
+
+    begin(&t, STEPS + 3);
+    x = parameter(&t);
+    for (uint32_t b = 0; b < STEPS; b++)
+        fork_to(&t, b, x, STEPS + 1, b + 1);
+    table = ir_append(&t.f, STEPS, IR_BR_TABLE, IR_VOID, x, 0, 0, 0, 0);
+    t.f.instrs[table].extra = ir_list(&t.f, STEPS);
+    for (uint32_t i = 0; i < STEPS; i++) {
+        ir_list_items(&t.f, t.f.instrs[table].extra)[i] = STEPS + 1 + i % 2;
+        ir_edge(&t.f, STEPS, STEPS + 1 + i % 2);
+    }
+    leave(&t, STEPS + 1);
+    leave(&t, STEPS + 2);
+    ir_split_edges(&t.f);
+    ir_analyse(&t.f);
+    CHECK_EQ_UINT(t.f.blocks[STEPS].dominator, STEPS - 1);
+    CHECK_EQ_UINT(t.f.blocks[STEPS + 1].dominator, 0);
+    CHECK_EQ_UINT(t.f.blocks[STEPS + 2].dominator, STEPS);
+    CHECK_EQ_UINT(t.f.order_count, STEPS + 3 + 2 * STEPS);
     end(&t);
 }
 
