@@ -326,8 +326,8 @@ void ir_count_uses(ir_func *f)
         for (ir_ref r = f->blocks[b].first; r; r = f->instrs[r].next) {
             ir_ref *operand;
 
-            IR_EACH_OPERAND(f, &f->instrs[r], operand)
-            f->instrs[*operand].uses++;
+            IR_EACH_OPERAND (f, &f->instrs[r], operand)
+                f->instrs[*operand].uses++;
         }
     }
 }

@@ -236,8 +236,7 @@ static inline void ir_resolve_operands(ir_func *f, ir_ref ref)
 {
     ir_ref *operand;
 
-    IR_EACH_OPERAND(f, &f->instrs[ref], operand)
-    {
+    IR_EACH_OPERAND (f, &f->instrs[ref], operand) {
         if (f->instrs[*operand].op == OP_NOP) /* few are */
             *operand = ir_resolve(f, *operand);
     }

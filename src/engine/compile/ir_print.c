@@ -65,8 +65,8 @@ static void print_instr(const ir_func *f, ir_ref r, text *t)
         put(t, "  v%u:%s = %s", r, types[i->type], ir_text(i->op));
     else
         put(t, "  %s", ir_text(i->op));
-    IR_EACH_OPERAND(f, i, operand)
-    put(t, " v%u", *operand);
+    IR_EACH_OPERAND (f, i, operand)
+        put(t, " v%u", *operand);
     if (shows_imm(i))
         put(t, " %" PRId64, (int64_t)i->imm);
     if (i->op == IR_PEEK || i->op == IR_POKE)

@@ -79,8 +79,7 @@ static bool check_instr(verifier *v, ir_ref r)
     if (fixed != ir_arguments(i->op))
         return wrong(v, "v%u (%s) has %u operands, not %u", r, ir_text(i->op), fixed,
                      ir_arguments(i->op));
-    IR_EACH_OPERAND(f, i, operand)
-    {
+    IR_EACH_OPERAND (f, i, operand) {
         if (!check_operand(v, r, *operand, phi ? b->preds[index] : 0, phi))
             return false;
         index++;

@@ -9,8 +9,7 @@
  *
  *          Then what lives is written into a new array, in the code's order: about a third of the
  *          records that builder and passes have made is dead by then, and whoever has something for
- *          each instruction (the allocator: seventeen arrays) goes through all of it from one end
- *          to the other.
+ *          each instruction, as the allocator has, goes through all of it from one end to the other.
  * Memory:  the function's arena.
  * Threads: those of the function.
  */
@@ -46,8 +45,7 @@ static void use_operands(ir_func *f, ir_ref user, waiting *w, bool is_over)
 {
     ir_ref *operand;
 
-    IR_EACH_OPERAND(f, &f->instrs[user], operand)
-    {
+    IR_EACH_OPERAND (f, &f->instrs[user], operand) {
         ir_instr *used = &f->instrs[*operand];
 
         if (used->op == OP_NOP) { /* few are */
@@ -111,8 +109,8 @@ static void pack(ir_func *f, ir_instr *packed, ir_ref *names)
             i->next = count + 1;
             names[r] = count++;
             if (i->op != IR_PHI)
-                IR_EACH_OPERAND(f, i, operand)
-            *operand = names[*operand];
+                IR_EACH_OPERAND (f, i, operand)
+                    *operand = names[*operand];
         }
         b->first = first;
         b->last = count - 1;

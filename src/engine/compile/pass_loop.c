@@ -9,10 +9,10 @@
  *
  *          Candidates are what costs more than the register it takes from then on: PEEKs,
  *          constants that are no immediates, and arithmetic that takes several cycles. Additions,
- * shifts and comparisons stay: compilers to WebAssembly have moved them already, and they are as
- * cheap as the move that a full register file would ask for. A loop whose usual way contains a call
- * keeps all it has, for what is moved out would be read from the frame after each call, which is no
- * cheaper.
+ *          shifts and comparisons stay: compilers to WebAssembly have moved them already, and they
+ *          are as cheap as the move that a full register file would ask for. A loop whose usual way
+ *          contains a call keeps all it has, for what is moved out would be read from the frame
+ *          after each call, which is no cheaper.
  *
  *          What moves runs even where the loop would not have come to it, so nothing that may trap
  *          does, and a PEEK only if what it looks at exists as long as the instance does.
