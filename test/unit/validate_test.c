@@ -291,6 +291,7 @@ static const struct {
     {"05(01 00 00) 07(02 ('m') 02 00 ('m') 02 00)", WASM_E_DUPLICATE_EXPORT, 20},
     {"05(01 00 00) 07(03 ('m') 02 00 ('n') 02 00 ('mm') 02 00)", WASM_OK, 0},
     {"08(00)", WASM_E_UNKNOWN_FUNCTION, 10},
+    {"08(ff ff ff ff 0f)", WASM_E_UNKNOWN_FUNCTION, 10},
     {"01(01 60 01 7f 00) 02(01 00 00 00 00) 08(00)", WASM_E_START_TYPE, 24},
     {"09(01 00 41 00 0b 00)", WASM_E_UNKNOWN_TABLE, 11},
     {"04(01 70 00 00) 09(01 00 41 00 0b 01 00)", WASM_E_UNKNOWN_FUNCTION, 17},

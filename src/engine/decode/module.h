@@ -180,8 +180,8 @@ struct wasm_module {
     bool has_data_count;
     module_custom *customs;
     uint32_t custom_count;
-    uint32_t start; /* function index, or WASM_NO_FUNC */
-    uint32_t start_at;
+    uint32_t start;          /* function index, or WASM_NO_FUNC */
+    uint32_t start_at;       /* where its section says so; 0: there is none */
     module_name *func_names; /* from the name section, indexed by function; NULL if there is none */
 
     unsigned trace;

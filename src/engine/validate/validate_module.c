@@ -241,7 +241,7 @@ static wasm_status check_exports(checker *v)
 static wasm_status check_start(checker *v)
 {
     const wasm_module *m = v->m;
-    if (m->start == WASM_NO_FUNC)
+    if (m->start_at == 0) /* there is no such section; WASM_NO_FUNC might be in one */
         return WASM_OK;
     if (m->start >= m->func_count)
         return check_fail(v, WASM_E_UNKNOWN_FUNCTION, m->start_at, "function %u; the module has %u",
