@@ -253,7 +253,7 @@ static inline void enter_from_below(const alloc_state *s, measuring *m, uint32_t
 {
     const ir_func *f = s->f;
     uint32_t count;
-    const uint32_t *succ = alloc_successors(f, block, &count);
+    const uint32_t *succ = ir_successors(f, block, &count);
     for (uint32_t k = 0; k < count; k++) {
         const alloc_block *below = &s->blocks[succ[k]];
         const ir_block *b = &f->blocks[succ[k]];
@@ -352,7 +352,7 @@ static void measure_block(alloc_state *s, uint32_t block)
 static bool goes_back(const alloc_state *s, uint32_t block)
 {
     uint32_t count;
-    const uint32_t *succ = alloc_successors(s->f, block, &count);
+    const uint32_t *succ = ir_successors(s->f, block, &count);
     for (uint32_t k = 0; k < count; k++)
         if (s->blocks[succ[k]].first_position <= s->blocks[block].first_position)
             return true;

@@ -619,7 +619,7 @@ static void end_block(alloc_state *s, uint32_t block)
     a->end = keep(s, &a->end_count);
     a->assigned = true;
     uint32_t count;
-    const uint32_t *succ = alloc_successors(s->f, block, &count);
+    const uint32_t *succ = ir_successors(s->f, block, &count);
     if (count == 1 && s->blocks[succ[0]].begun && !s->f->status)
         alloc_edge(s, block, succ[0]);
 }

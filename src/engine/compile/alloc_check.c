@@ -311,7 +311,7 @@ bool alloc_check(ir_func *f, const alloc_target *target, const alloc_outcome *ou
                 continue;
             again[block] = false;
             check_block(&c, block);
-            const uint32_t *succ = alloc_successors(f, block, &count);
+            const uint32_t *succ = ir_successors(f, block, &count);
             for (uint32_t k = 0; k < count && !c.failed; k++)
                 if (go_along(&c, block, succ[k], after))
                     again[succ[k]] = more = true;

@@ -144,19 +144,6 @@ static inline bool alloc_is_call(unsigned op)
 {
     return op == IR_CALL || op == IR_CALL_CODE || op == IR_CALL_HELPER;
 }
-/* Targets of the block's terminator: an array of *count. */
-static inline const uint32_t *alloc_successors(const ir_func *f, uint32_t block, uint32_t *count)
-{
-    const ir_block *b = &f->blocks[block];
-    *count = b->succ_count;
-    if (*count)
-        return b->succ;
-    const ir_instr *last = &f->instrs[b->last];
-    if (last->op != IR_BR_TABLE)
-        return b->succ;
-    *count = ir_list_count(f, last->extra);
-    return ir_list_items(f, last->extra);
-}
 /* This instruction, or the next that has code in front of which a move may stand. */
 static inline ir_ref alloc_real(const ir_func *f, ir_ref ref)
 {

@@ -253,18 +253,6 @@ void ir_drop_edge(ir_func *f, uint32_t from, uint32_t to)
     }
 }
 
-const uint32_t *ir_successors(const ir_func *f, uint32_t block, uint32_t *count)
-{
-    const ir_block *b = &f->blocks[block];
-
-    if (b->last && f->instrs[b->last].op == IR_BR_TABLE) {
-        *count = ir_list_count(f, f->instrs[b->last].extra);
-        return ir_list_items(f, f->instrs[b->last].extra);
-    }
-    *count = b->succ_count;
-    return b->succ;
-}
-
 /* ---- what an op is --------------------------------------------------------------------------- */
 
 /* What the flags of a row of opcodes.def come to. */

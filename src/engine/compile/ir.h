@@ -178,7 +178,17 @@ void ir_edge(ir_func *f, uint32_t from, uint32_t to);
 /* Takes one edge away, and the operands of phis for it; the terminator is the caller's. */
 void ir_drop_edge(ir_func *f, uint32_t from, uint32_t to);
 /* The blocks that a terminator names. */
-const uint32_t *ir_successors(const ir_func *f, uint32_t block, uint32_t *count);
+static inline const uint32_t *ir_successors(const ir_func *f, uint32_t block, uint32_t *count)
+{
+    const ir_block *b = &f->blocks[block];
+    const ir_instr *last = &f->instrs[b->last];
+
+    *count = b->succ_count;
+    if (*count || !b->last || last->op != IR_BR_TABLE)
+        return b->succ;
+    *count = ir_list_count(f, last->extra);
+    return ir_list_items(f, last->extra);
+}
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
