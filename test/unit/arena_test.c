@@ -96,6 +96,28 @@ TEST(an_arena_gives_zeroed_aligned_blocks_that_do_not_overlap)
     arena_release(&a);
 }
 
+TEST(an_array_grows_with_what_it_holds_or_stays)
+{
+    quota q;
+    arena a;
+    uint32_t *items = NULL, capacity = 0;
+
+    quota_init(&q, 64 * 1024);
+    arena_init(&a, &q);
+    for (uint32_t n = 0; n < 1000; n++) {
+        REQUIRE(arena_grow(&a, &items, &capacity, (uint64_t)n + 1, sizeof *items));
+        items[n] = n;
+    }
+    for (uint32_t n = 0; n < 1000; n++)
+        CHECK_EQ_UINT(items[n], n);
+    const uint32_t *before = items, had = capacity;
+    CHECK(!arena_grow(&a, &items, &capacity, 1 << 20, sizeof *items));
+    CHECK(!arena_grow(&a, &items, &capacity, UINT64_MAX, sizeof *items));
+    CHECK(items == before);
+    CHECK_EQ_UINT(capacity, had);
+    arena_release(&a);
+}
+
 TEST(an_arena_refuses_overflow_and_keeps_to_its_quota)
 {
     quota q;

@@ -21,6 +21,7 @@
 #include <string.h>
 
 enum { ALIGNMENT = 16, FIRST_CHUNK = 4096, LAST_CHUNK = 256 * 1024, KEPT_CHUNK = 4 << 20 };
+enum { FIRST_ITEMS = 16 }; /* of an array that grows */
 
 struct arena_chunk {
     _Alignas(ALIGNMENT) arena_chunk *after;
@@ -198,6 +199,25 @@ void *arena_alloc_unset(arena *a, size_t count, size_t size)
     size_t dirty;
 
     return arena_block(a, count, size, &dirty);
+}
+
+bool arena_grow(arena *a, void *array, uint32_t *capacity, uint64_t wanted, size_t size)
+{
+    const uint64_t twice = *capacity < FIRST_ITEMS / 2 ? FIRST_ITEMS : (uint64_t)*capacity * 2;
+    const uint64_t count = twice < wanted ? wanted : twice;
+    void *old, *fresh;
+
+    if (wanted <= *capacity)
+        return true;
+    fresh = count <= UINT32_MAX / 2 ? arena_alloc_unset(a, (size_t)count, size) : NULL;
+    if (!fresh)
+        return false;
+    memcpy(&old, array, sizeof old);
+    if (*capacity)
+        memcpy(fresh, old, *capacity * size);
+    memcpy(array, &fresh, sizeof fresh);
+    *capacity = (uint32_t)count;
+    return true;
 }
 
 char *arena_copy(arena *a, const void *bytes, size_t length)

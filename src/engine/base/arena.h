@@ -51,6 +51,11 @@ void *arena_alloc_unset(arena *a, size_t count, size_t size);
 #define ARENA_NEW(a, type)          ((type *)arena_alloc((a), 1, sizeof(type)))
 #define ARENA_ARRAY(a, type, count) ((type *)arena_alloc((a), (count), sizeof(type)))
 #define ARENA_ROOM(a, type, count)  ((type *)arena_alloc_unset((a), (count), sizeof(type)))
+/* Room for `wanted` items in an array of the arena: `array` is the address of a pointer to its
+ * *capacity items, of which there may be none. If they are too few there are twice as many then, or
+ * as many as are wanted; those behind the old ones are not zeroed, and the old copy stays until the
+ * arena is emptied. False: there is no room, and nothing has changed. */
+bool arena_grow(arena *a, void *array, uint32_t *capacity, uint64_t wanted, size_t size);
 /* A copy of length bytes plus a terminating 0. */
 char *arena_copy(arena *a, const void *bytes, size_t length);
 

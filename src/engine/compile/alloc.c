@@ -21,28 +21,12 @@
 
 #include <string.h>
 
-bool alloc_room(ir_func *f, void *items, uint32_t *capacity, uint32_t wanted, size_t size)
+bool alloc_room(ir_func *f, void *array, uint32_t *capacity, uint32_t wanted, size_t size)
 {
-    void **array = items;
-    if (wanted <= *capacity)
+    if (arena_grow(f->arena, array, capacity, wanted, size))
         return true;
-    if (*capacity > UINT32_MAX / 2) {
-        f->status = WASM_E_QUOTA;
-        return false;
-    }
-    uint32_t more = *capacity < 8 ? 16 : *capacity * 2;
-    if (more < wanted)
-        more = wanted;
-    void *fresh = arena_alloc_unset(f->arena, more, size);
-    if (!fresh) {
-        f->status = WASM_E_QUOTA;
-        return false;
-    }
-    if (*capacity)
-        memcpy(fresh, *array, *capacity * size);
-    *array = fresh;
-    *capacity = more;
-    return true;
+    f->status = WASM_E_QUOTA;
+    return false;
 }
 
 static void *take(ir_func *f, size_t count, size_t size)

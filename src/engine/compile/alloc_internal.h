@@ -165,7 +165,7 @@ static inline void alloc_drop(alloc_state *s, uint8_t reg)
     s->full &= ~alloc_bit(reg);
 }
 /* Makes room in an array of the arena; false: f->status is set. */
-bool alloc_room(ir_func *f, void *items, uint32_t *capacity, uint32_t wanted, size_t size);
+bool alloc_room(ir_func *f, void *array, uint32_t *capacity, uint32_t wanted, size_t size);
 
 /* alloc_assign.c: registers for all blocks in s->sequence. */
 void alloc_assign(alloc_state *s);

@@ -22,63 +22,38 @@ static void fail(ir_func *f)
         f->status = WASM_E_QUOTA;
 }
 
-static bool grow(ir_func *f, void **array, uint32_t *capacity, uint64_t need, size_t size)
+static bool grow(ir_func *f, void *array, uint32_t *capacity, uint64_t wanted, size_t size)
 {
-    uint64_t wanted = *capacity ? *capacity : 16;
-    void *larger;
-
-    if (need <= *capacity)
+    if (arena_grow(f->arena, array, capacity, wanted, size))
         return true;
-    while (wanted < need)
-        wanted *= 2;
-    larger = wanted <= UINT32_MAX / 2 ? arena_alloc_unset(f->arena, (size_t)wanted, size) : NULL;
-    if (!larger) {
-        fail(f);
-        return false;
-    }
-    if (*capacity)
-        memcpy(larger, *array, *capacity * size);
-    *array = larger;
-    *capacity = (uint32_t)wanted;
-    return true;
+    fail(f);
+    return false;
 }
 
 void ir_reset(ir_func *f, arena *memory)
 {
-    void *instrs = NULL, *extra = NULL;
-
     *f = (ir_func){.arena = memory};
-    grow(f, &instrs, &f->instr_capacity, 64, sizeof *f->instrs);
-    grow(f, &extra, &f->extra_capacity, 64, sizeof *f->extra);
-    f->instrs = instrs;
-    f->extra = extra;
+    grow(f, &f->instrs, &f->instr_capacity, 64, sizeof *f->instrs);
+    grow(f, &f->extra, &f->extra_capacity, 64, sizeof *f->extra);
     f->instr_count = f->extra_count = 1;
-    if (instrs)
+    if (f->instrs)
         f->instrs[0] = (ir_instr){0};
-    if (extra)
+    if (f->extra)
         f->extra[0] = 0;
 }
 
 void ir_expect(ir_func *f, uint64_t bytes)
 {
-    void *instrs = f->instrs, *extra = f->extra, *blocks = f->blocks;
-
-    if (grow(f, &instrs, &f->instr_capacity, bytes / BYTES_PER_INSTR, sizeof *f->instrs))
-        f->instrs = instrs;
-    if (grow(f, &extra, &f->extra_capacity, bytes / BYTES_PER_EXTRA, sizeof *f->extra))
-        f->extra = extra;
-    if (grow(f, &blocks, &f->block_capacity, bytes / BYTES_PER_BLOCK, sizeof *f->blocks))
-        f->blocks = blocks;
+    grow(f, &f->instrs, &f->instr_capacity, bytes / BYTES_PER_INSTR, sizeof *f->instrs);
+    grow(f, &f->extra, &f->extra_capacity, bytes / BYTES_PER_EXTRA, sizeof *f->extra);
+    grow(f, &f->blocks, &f->block_capacity, bytes / BYTES_PER_BLOCK, sizeof *f->blocks);
 }
 
 uint32_t ir_block_new(ir_func *f)
 {
-    void *blocks = f->blocks;
-
     if (f->status != WASM_OK ||
-        !grow(f, &blocks, &f->block_capacity, (uint64_t)f->block_count + 1, sizeof *f->blocks))
+        !grow(f, &f->blocks, &f->block_capacity, (uint64_t)f->block_count + 1, sizeof *f->blocks))
         return 0;
-    f->blocks = blocks;
     f->blocks[f->block_count] = (ir_block){.order = UINT32_MAX};
     return f->block_count++;
 }
@@ -86,12 +61,9 @@ uint32_t ir_block_new(ir_func *f)
 static ir_ref instr_new(ir_func *f, unsigned op, ir_type type, const ir_ref arg[3], uint64_t imm,
                         uint32_t at)
 {
-    void *instrs = f->instrs;
-
     if (f->status != WASM_OK ||
-        !grow(f, &instrs, &f->instr_capacity, (uint64_t)f->instr_count + 1, sizeof *f->instrs))
+        !grow(f, &f->instrs, &f->instr_capacity, (uint64_t)f->instr_count + 1, sizeof *f->instrs))
         return 0;
-    f->instrs = instrs;
     f->instrs[f->instr_count] = (ir_instr){.op = (uint16_t)op,
                                            .type = (uint8_t)type,
                                            .at = at,
@@ -197,13 +169,11 @@ ir_ref ir_resolve(const ir_func *f, ir_ref ref)
 
 uint32_t ir_list(ir_func *f, uint32_t count)
 {
-    void *extra = f->extra;
     uint32_t list = f->extra_count;
 
-    if (f->status != WASM_OK || !grow(f, &extra, &f->extra_capacity,
+    if (f->status != WASM_OK || !grow(f, &f->extra, &f->extra_capacity,
                                       (uint64_t)f->extra_count + count + 1, sizeof *f->extra))
         return 0;
-    f->extra = extra;
     f->extra[list] = count;
     memset(&f->extra[list + 1], 0, count * sizeof *f->extra);
     f->extra_count += count + 1;
@@ -213,16 +183,13 @@ uint32_t ir_list(ir_func *f, uint32_t count)
 void ir_edge(ir_func *f, uint32_t from, uint32_t to)
 {
     ir_block *b;
-    void *preds;
 
     if (f->status != WASM_OK)
         return;
     f->is_analysed = false;
     b = &f->blocks[to];
-    preds = b->preds;
-    if (!grow(f, &preds, &b->pred_capacity, (uint64_t)b->pred_count + 1, sizeof *b->preds))
+    if (!grow(f, &b->preds, &b->pred_capacity, (uint64_t)b->pred_count + 1, sizeof *b->preds))
         return;
-    b->preds = preds;
     b->preds[b->pred_count++] = from;
 }
 

@@ -42,21 +42,10 @@ struct x64_mark {
 /* Room for one more in an array of the arena. */
 static bool grow(x64_asm *a, void *array, uint32_t count, uint32_t *capacity, size_t size)
 {
-    void *old;
-    if (count < *capacity)
+    if (arena_grow(a->arena, array, capacity, (uint64_t)count + 1, size))
         return true;
-    uint32_t wanted = *capacity ? *capacity * 2 : 64;
-    void *fresh = arena_alloc_unset(a->arena, wanted, size);
-    if (!fresh) {
-        a->failed = true;
-        return false;
-    }
-    memcpy(&old, array, sizeof old);
-    if (old)
-        memcpy(fresh, old, count * size);
-    memcpy(array, &fresh, sizeof fresh);
-    *capacity = wanted;
-    return true;
+    a->failed = true;
+    return false;
 }
 
 void x64_begin(x64_asm *a, code_buffer *out, arena *memory)
