@@ -365,39 +365,32 @@ static void give_bytes(builder *b, ir_ref r, const uint8_t *bytes)
     b->f->instrs[r].extra = list;
 }
 
-/* What build_plain() needs of the rows, which are read once for all functions. */
+/* What building needs of the rows, which are read once for all functions. */
 static void read_rows(builder *b)
 {
     for (unsigned op = 0; op < OP_COUNT; op++) {
         const isa_row *row = isa_describe((isa_op)op);
+        const bool accesses = row->flags & (ISA_LOAD | ISA_STORE);
         size_t count = strcspn(row->sig, ":");
         wasm_valtype result = row->sig[count] ? isa_letter_type(row->sig[count + 1]) : 0;
 
-        if (row->sig[0] == '*' || count > 3 || (row->flags & ISA_ATOMIC) || !result ||
-            !b->options.target->has((isa_op)op))
+        if (row->sig[0] == '*' || (row->flags & ISA_ATOMIC) || count > (accesses ? 2 : 3) ||
+            (!accesses && !result) || !b->options.target->has((isa_op)op))
             continue;
-        b->plain[op] = (plain_row){.operands = (uint8_t)count,
-                                   .type = (uint8_t)ir_type_of(result),
-                                   .has_lane = row->imm == ISA_IMM_LANE};
+        b->rows[op] =
+            (build_row){.is_there = true,
+                        .has_lane = row->imm == ISA_IMM_LANE || row->imm == ISA_IMM_MEMARG_LANE,
+                        .operands = (uint8_t)count,
+                        .type = (uint8_t)(result ? ir_type_of(result) : IR_VOID)};
     }
-}
-
-bool build_has(const builder *b, isa_op op)
-{
-    const isa_row *row = isa_describe(op);
-
-    if (!(row->flags & (ISA_LOAD | ISA_STORE)))
-        return b->plain[op].type != IR_VOID;
-    return row->sig[0] != '*' && strcspn(row->sig, ":") <= 2 && !(row->flags & ISA_ATOMIC) &&
-           b->options.target->has(op);
 }
 
 static void build_plain(builder *b, const validate_op *op)
 {
-    const plain_row row = b->plain[op->op];
+    const build_row row = b->rows[op->op];
     ir_ref arg[3] = {0}, r;
 
-    if (row.type == IR_VOID) {
+    if (!row.is_there) {
         b->declined = true;
         return;
     }

@@ -63,12 +63,13 @@ typedef struct waiting_phi {
     uint32_t next;
 } waiting_phi;
 
-/* An instruction that takes operands and gives a result, and is nothing else. */
-typedef struct plain_row {
+/* An instruction that computes, or accesses memory, and is nothing else. */
+typedef struct build_row {
+    bool is_there; /* else it is another kind, or the target has it not */
+    bool has_lane; /* as an immediate */
     uint8_t operands;
-    uint8_t type; /* ir_type of the result; IR_VOID: it is another kind, or the target has it not */
-    bool has_lane;
-} plain_row;
+    uint8_t type; /* ir_type of the result */
+} build_row;
 
 struct builder {
     wasm_module *module;
@@ -108,7 +109,7 @@ struct builder {
     uint32_t stamp;
     waiting_phi *waiting;
     uint32_t waiting_count, waiting_capacity;
-    plain_row plain[OP_COUNT];
+    build_row rows[OP_COUNT];
 
     /* The body at hand: the function's, or one in place of a call. */
     uint32_t body;        /* its frame */
@@ -147,8 +148,6 @@ void build_set_cost(builder *b, ir_ref poll);
 void build_trap_if(builder *b, ir_ref condition, wasm_status status);
 /* What is to be done for one event of the validator; b->at is the caller's. */
 void build_one(builder *b, const validate_op *op);
-/* Whether an instruction that computes or accesses memory has code. */
-bool build_has(const builder *b, isa_op op);
 /* Objects of the collector's: no code of ours holds them. */
 bool build_is_object(const validate_op *op);
 bool build_any_objects(const wasm_valtype *types, uint32_t count);

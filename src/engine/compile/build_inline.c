@@ -85,8 +85,8 @@ static wasm_status look_op(void *baton, const validate_op *op, wasm_report *repo
         l->fits = l->fits && l->depth == 0 && verdict_of(l->b, op->index, 1) == LEAF;
         break;
     default:
-        l->fits &=
-            !(isa_describe(op->op)->flags & (ISA_CONTROL | ISA_ENDS)) && build_has(l->b, op->op);
+        l->fits &= !(isa_describe(op->op)->flags & (ISA_CONTROL | ISA_ENDS)) &&
+                   l->b->rows[op->op].is_there;
         break;
     }
     return WASM_OK;

@@ -52,24 +52,21 @@ static ir_ref checked_base(builder *b, const validate_op *op, ir_ref address, bo
 
 void build_access(builder *b, const validate_op *op)
 {
-    const isa_row *row = isa_describe(op->op);
-    uint32_t count = (uint32_t)strcspn(row->sig, ":");
-    wasm_valtype result = row->sig[count] ? isa_letter_type(row->sig[count + 1]) : 0;
+    const build_row row = b->rows[op->op];
     ir_ref arg[3] = {0}, r;
     bool guarded;
 
-    if (!build_has(b, op->op)) {
+    if (!row.is_there) {
         b->declined = true;
         return;
     }
-    for (uint32_t i = count; i > 0; i--)
+    for (uint32_t i = row.operands; i > 0; i--)
         arg[i - 1] = build_pop(b);
-    arg[count] = checked_base(b, op, arg[0], &guarded);
-    r = build_op(b, op->op, result ? ir_type_of(result) : IR_VOID, arg[0], arg[1], arg[2],
-                 op->mem_offset);
+    arg[row.operands] = checked_base(b, op, arg[0], &guarded);
+    r = build_op(b, op->op, (ir_type)row.type, arg[0], arg[1], arg[2], op->mem_offset);
     b->f->instrs[r].flags |= guarded ? IR_GUARDED : 0;
-    b->f->instrs[r].extra = row->imm == ISA_IMM_MEMARG_LANE ? (uint32_t)op->value : 0;
-    if (result)
+    b->f->instrs[r].extra = row.has_lane ? (uint32_t)op->value : 0;
+    if (row.type != IR_VOID)
         build_push(b, r);
 }
 
