@@ -402,7 +402,8 @@ static int map_copy(const cache_source *from, const cache_view *v,
 
     if (error == 0 && fetch(from, v->code_at, bytes, v->code_length))
         error = EIO;
-    if (error == 0 && code_map(bytes, v->code_length, NULL, options->without, out, NULL) != WASM_OK)
+    if (error == 0 &&
+        code_map(bytes, v->code_length, NULL, options->without, out, NULL, 0) != WASM_OK)
         error = EACCES;
     free(bytes);
     return error;

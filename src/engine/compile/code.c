@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "code.h"
-#include "report.h"
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
@@ -115,11 +114,12 @@ static int map_anonymous(const uint8_t *bytes, size_t length, code_mapping *out)
 }
 
 wasm_status code_map(const uint8_t *bytes, size_t length, const char *directory, code_ways without,
-                     code_mapping *out, wasm_report *report)
+                     code_mapping *out, char *refused, size_t size)
 {
-    char why[200] = "";
     size_t said = 0;
 
+    if (size > 0)
+        refused[0] = '\0';
     *out = (code_mapping){0};
     for (code_way way = 0; way < CODE_WAYS; way++) {
         int error;
@@ -133,12 +133,13 @@ wasm_status code_map(const uint8_t *bytes, size_t length, const char *directory,
             out->way = way;
             return WASM_OK;
         }
-        if (said < sizeof why)
-            said += (size_t)snprintf(why + said, sizeof why - said, "%s%s: %s", said ? "; " : "",
+        if (said < size)
+            said += (size_t)snprintf(refused + said, size - said, "%s%s: %s", said ? "; " : "",
                                      code_way_text(way), strerror(error));
     }
-    return report_fail(report, WASM_E_NO_EXECUTABLE, WASM_NO_OFFSET, WASM_NO_FUNC, "%s",
-                       said ? why : "no way is left to try");
+    if (said == 0 && size > 0)
+        snprintf(refused, size, "no way is left to try");
+    return WASM_E_NO_EXECUTABLE;
 }
 
 int code_map_file(int fd, uint32_t at, size_t length, code_mapping *out)

@@ -32,9 +32,10 @@ typedef struct code_mapping {
 typedef unsigned code_ways;
 
 /* Maps a copy of the bytes, which are at least one. `directory` is for FILE; NULL: not that way.
- * Error: NO_EXECUTABLE, with what each way said. */
+ * `refused`, of `size` bytes (0: not wanted): what the system said to each way before the one that
+ * passed. Error: NO_EXECUTABLE. */
 wasm_status code_map(const uint8_t *bytes, size_t length, const char *directory, code_ways without,
-                     code_mapping *out, wasm_report *report);
+                     code_mapping *out, char *refused, size_t size);
 /* Maps a part of a file that nobody changes, from `at`, a multiple of the page size. 0, or an
  * errno.
  */

@@ -30,7 +30,7 @@
 #include "place_map.h"
 #include "report.h"
 
-enum { WORKERS_MAX = 64 };
+enum { WORKERS_MAX = 64, REFUSALS = 240 /* bytes of a text */ };
 
 /* Where code of one function, or thunk, is in its worker's buffer. */
 typedef struct piece {
@@ -84,39 +84,13 @@ bool compile_available(void)
     return here && here->available();
 }
 
-/* The first way to executable memory that the system lets pass, CODE_WAYS if there is none; and
- * what it said to those before. */
-static code_way probe_ways(const wasm_compile_options *options, char *refused, size_t size)
-{
-    const uint8_t bytes[64] = {0};
-    size_t said = 0;
-
-    refused[0] = '\0';
-    for (code_way way = 0; way < CODE_WAYS; way++) {
-        const code_ways others = ~(1u << way);
-        code_mapping code;
-        wasm_report report;
-
-        if ((options->without >> way & 1) || (way == CODE_WAY_FILE && !options->directory))
-            continue;
-        report_clear(&report);
-        if (code_map(bytes, sizeof bytes, options->directory, others, &code, &report) == WASM_OK) {
-            code_unmap(&code);
-            return way;
-        }
-        if (said < size)
-            said += (size_t)snprintf(refused + said, size - said, "%s%s", said ? "; " : "",
-                                     report.detail);
-    }
-    return CODE_WAYS;
-}
-
 bool compile_probe(const wasm_compile_options *options, char *how, size_t size)
 {
     static const wasm_compile_options defaults = {0};
     const target *here = target_here();
-    char refused[240];
-    code_way way;
+    const uint8_t bytes[64] = {0};
+    char refused[REFUSALS];
+    code_mapping code;
 
     if (!how)
         size = 0;
@@ -126,18 +100,18 @@ bool compile_probe(const wasm_compile_options *options, char *how, size_t size)
         snprintf(how, size, "%s", "there is no compiler for this processor");
         return false;
     }
-    way = probe_ways(options, refused, sizeof refused);
-    if (way == CODE_WAYS) {
-        snprintf(how, size, "the system allows no executable memory: %s",
-                 refused[0] ? refused : "no way is left to try");
+    if (code_map(bytes, sizeof bytes, options->directory, options->without, &code, refused,
+                 sizeof refused) != WASM_OK) {
+        snprintf(how, size, "the system allows no executable memory: %s", refused);
         return false;
     }
-    snprintf(how, size, "%s, code in %s%s%s%s, %s", here->name, code_way_text(way),
+    snprintf(how, size, "%s, code in %s%s%s%s, %s", here->name, code_way_text(code.way),
              refused[0] ? " (refused: " : "", refused, refused[0] ? ")" : "",
              options->explicit_checks || !here->fault_at ? "checks of memory accesses"
              : wasm_guard_available()
                  ? "guard pages"
                  : "checks of memory accesses (no address space for guard pages)");
+    code_unmap(&code);
     return true;
 }
 
@@ -635,6 +609,7 @@ static native_module *kept(const job *j, const wasm_compile_options *o)
 static wasm_status map(job *j, wasm_report *report)
 {
     const wasm_compile_options *o = j->options;
+    char refused[REFUSALS];
 
     if (o->dump)
         native_dump_code(j->out, j->image, j->image_length, o);
@@ -650,7 +625,10 @@ static wasm_status map(job *j, wasm_report *report)
             return WASM_OK;
         }
     }
-    TRY(code_map(j->image, j->image_length, o->directory, o->without, &j->out->code, report));
+    if (code_map(j->image, j->image_length, o->directory, o->without, &j->out->code, refused,
+                 sizeof refused) != WASM_OK)
+        return report_fail(report, WASM_E_NO_EXECUTABLE, WASM_NO_OFFSET, WASM_NO_FUNC, "%s",
+                           refused);
     j->out->range = native_register(j->out);
     return j->out->range ? WASM_OK : WASM_E_NO_MEMORY;
 }
