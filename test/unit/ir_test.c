@@ -9,6 +9,7 @@
 #include "unit_random.h"
 
 #include "ir.h"
+#include "ir_uses.h"
 #include "pass.h"
 
 typedef struct form {
@@ -299,7 +300,7 @@ TEST(replacing)
     CHECK_EQ_UINT(t.f.instrs[z].arg[0], x);
     ir_analyse(&t.f);
     CHECK(holds(&t));
-    ir_count_uses(&t.f);
+    count_uses(&t.f);
     CHECK_EQ_UINT(t.f.instrs[x].uses, 1);
     end(&t);
 }

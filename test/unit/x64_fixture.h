@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "ir_uses.h"
 #include "unit.h"
 #include "x64_impl.h"
 
@@ -98,7 +99,7 @@ static uint32_t finish(fixture *x)
     char why[256] = "";
     ir_split_edges(&x->f);
     ir_analyse(&x->f);
-    ir_count_uses(&x->f);
+    count_uses(&x->f);
     if (!CHECK(ir_verify(&x->f, why, sizeof why)))
         FAIL("%s", why);
     CHECK_EQ_INT(target_x64.emit(&x->f, &x->code, &entry), WASM_OK);

@@ -456,22 +456,59 @@ TEST(branch_tables)
     teardown(&x);
 }
 
+/* More than registers take, of each kind: integers and floats by turns. */
+enum { ARGS = 20, RESULTS = 7 };
+static const wasm_valtype many[ARGS] = {WASM_I64, WASM_F64, WASM_I64, WASM_F64, WASM_I64,
+                                        WASM_F64, WASM_I64, WASM_F64, WASM_I64, WASM_F64,
+                                        WASM_I64, WASM_F64, WASM_I64, WASM_F64, WASM_I64,
+                                        WASM_F64, WASM_I64, WASM_F64, WASM_I64, WASM_F64};
+static const wasm_functype type_of_many = {many, many, ARGS, RESULTS};
+
+/* Begins a function of that type. */
+static void begin_with_many(fixture *x, ir_ref args[ARGS])
+{
+    begin(x);
+    x->f.type = &type_of_many;
+    for (unsigned n = 0; n < ARGS; n++)
+        args[n] = IN(0, IR_PARAM, n % 2 ? IR_F64 : IR_I64, 0, 0, 0, n);
+}
+
+/* Calls funcs[1], of that type, by a function of ours. Argument n has the bits of the number
+ * n + 0.5. */
+static void call_with_many(fixture *x, uint64_t results[RESULTS])
+{
+    uint64_t slots[64];
+    ir_ref made[RESULTS];
+
+    begin(x);
+    ir_ref p = IN(0, IR_PARAM, IR_I64, 0, 0, 0, 0);
+    uint32_t list = ir_list(&x->f, ARGS);
+    for (unsigned n = 0; n < ARGS; n++)
+        ir_list_items(&x->f, list)[n] = peek(x, p, n % 2 ? IR_F64 : IR_I64, 8 * n);
+    made[0] = IN(0, IR_CALL, IR_I64, 0, 0, 0, 1);
+    x->f.instrs[made[0]].extra = list;
+    for (unsigned n = 1; n < RESULTS; n++)
+        made[n] = IN(0, IR_RESULT, n % 2 ? IR_F64 : IR_I64, made[0], 0, 0, n);
+    for (unsigned n = 0; n < RESULTS; n++)
+        poke(x, p, made[n], 256 + 8 * n);
+    IN(0, IR_RETURN, IR_VOID, 0, 0, 0, 0);
+    x->f.has_calls = true;
+    uint32_t caller = finish(x);
+    REQUIRE(map(x));
+    for (unsigned n = 0; n < 64; n++)
+        slots[n] = of_f64(n + 0.5);
+    CHECK_EQ_INT(enter(x, caller, slots), WASM_OK);
+    memcpy(results, slots + 32, RESULTS * sizeof *results);
+}
+
 /* Ten integers and ten floats in, four integers and three floats out, in reverse. */
 TEST(arguments_and_results_on_the_stack)
 {
-    enum { ARGS = 20, RESULTS = 7 };
-    static const wasm_valtype params[ARGS] = {WASM_I64, WASM_F64, WASM_I64, WASM_F64, WASM_I64,
-                                              WASM_F64, WASM_I64, WASM_F64, WASM_I64, WASM_F64,
-                                              WASM_I64, WASM_F64, WASM_I64, WASM_F64, WASM_I64,
-                                              WASM_F64, WASM_I64, WASM_F64, WASM_I64, WASM_F64};
-    static const wasm_functype type = {params, params, ARGS, RESULTS};
     fixture fixed, *x = &fixed;
-    setup(x);
-    begin(x);
-    x->f.type = &type;
+    uint64_t results[RESULTS] = {0};
     ir_ref args[ARGS];
-    for (unsigned n = 0; n < ARGS; n++)
-        args[n] = IN(0, IR_PARAM, n % 2 ? IR_F64 : IR_I64, 0, 0, 0, n);
+    setup(x);
+    begin_with_many(x, args);
     uint32_t list = ir_list(&x->f, RESULTS);
     for (unsigned n = 0; n < RESULTS; n++) /* of each kind from its last */
         ir_list_items(&x->f, list)[n] = args[ARGS - 2 + n % 2 - (n & ~1u)];
@@ -479,29 +516,10 @@ TEST(arguments_and_results_on_the_stack)
     x->f.instrs[ret].extra = list;
     x->funcs[1] = finish(x);
 
-    begin(x);
-    ir_ref p = IN(0, IR_PARAM, IR_I64, 0, 0, 0, 0);
-    list = ir_list(&x->f, ARGS);
-    for (unsigned n = 0; n < ARGS; n++)
-        ir_list_items(&x->f, list)[n] = peek(x, p, n % 2 ? IR_F64 : IR_I64, 8 * n);
-    ir_ref results[RESULTS];
-    results[0] = IN(0, IR_CALL, IR_I64, 0, 0, 0, 1);
-    x->f.instrs[results[0]].extra = list;
-    for (unsigned n = 1; n < RESULTS; n++)
-        results[n] = IN(0, IR_RESULT, n % 2 ? IR_F64 : IR_I64, results[0], 0, 0, n);
-    for (unsigned n = 0; n < RESULTS; n++)
-        poke(x, p, results[n], 256 + 8 * n);
-    IN(0, IR_RETURN, IR_VOID, 0, 0, 0, 0);
-    x->f.has_calls = true;
-    uint32_t caller = finish(x);
-    REQUIRE(map(x));
-    uint64_t slots[64];
-    for (unsigned n = 0; n < 64; n++)
-        slots[n] = of_f64(n + 0.5);
-    CHECK_EQ_INT(enter(x, caller, slots), WASM_OK);
+    call_with_many(x, results);
     for (unsigned n = 0; n < RESULTS; n++) {
         CASE("result %u", n);
-        CHECK_EQ_UINT(slots[32 + n], of_f64(ARGS - 2 + n % 2 - (n & ~1u) + 0.5));
+        CHECK_EQ_UINT(results[n], of_f64(ARGS - 2 + n % 2 - (n & ~1u) + 0.5));
     }
     teardown(x);
 }
@@ -510,20 +528,13 @@ TEST(arguments_and_results_on_the_stack)
  * stack from registers and the other way round. Results are CALLEE and what came first. */
 TEST(a_function_is_followed_by_another)
 {
-    enum { TYPE = 5, ARGS = 20, RESULTS = 7 };
-    static const wasm_valtype types[ARGS] = {WASM_I64, WASM_F64, WASM_I64, WASM_F64, WASM_I64,
-                                             WASM_F64, WASM_I64, WASM_F64, WASM_I64, WASM_F64,
-                                             WASM_I64, WASM_F64, WASM_I64, WASM_F64, WASM_I64,
-                                             WASM_F64, WASM_I64, WASM_F64, WASM_I64, WASM_F64};
-    static const wasm_functype type = {types, types, ARGS, RESULTS};
+    enum { TYPE = 5 };
     fixture fixed, *x = &fixed;
-    ir_ref args[ARGS], results[RESULTS];
+    uint64_t results[RESULTS] = {0};
+    ir_ref args[ARGS];
     setup(x);
     for (unsigned round = 0; round < 2; round++) {
-        begin(x);
-        x->f.type = &type;
-        for (unsigned n = 0; n < ARGS; n++)
-            args[n] = IN(0, IR_PARAM, n % 2 ? IR_F64 : IR_I64, 0, 0, 0, n);
+        begin_with_many(x, args);
         ir_ref last;
         uint32_t list;
         if (round == 0) {
@@ -543,28 +554,10 @@ TEST(a_function_is_followed_by_another)
         x->funcs[round ? 1 : TYPE] = finish(x);
     }
 
-    begin(x);
-    ir_ref p = IN(0, IR_PARAM, IR_I64, 0, 0, 0, 0);
-    uint32_t list = ir_list(&x->f, ARGS);
-    for (unsigned n = 0; n < ARGS; n++)
-        ir_list_items(&x->f, list)[n] = peek(x, p, n % 2 ? IR_F64 : IR_I64, 8 * n);
-    results[0] = IN(0, IR_CALL, IR_I64, 0, 0, 0, 1);
-    x->f.instrs[results[0]].extra = list;
-    for (unsigned n = 1; n < RESULTS; n++)
-        results[n] = IN(0, IR_RESULT, n % 2 ? IR_F64 : IR_I64, results[0], 0, 0, n);
-    for (unsigned n = 0; n < RESULTS; n++)
-        poke(x, p, results[n], 256 + 8 * n);
-    IN(0, IR_RETURN, IR_VOID, 0, 0, 0, 0);
-    x->f.has_calls = true;
-    uint32_t caller = finish(x);
-    REQUIRE(map(x));
-    uint64_t slots[64];
-    for (unsigned n = 0; n < 64; n++)
-        slots[n] = of_f64(n + 0.5);
-    CHECK_EQ_INT(enter(x, caller, slots), WASM_OK);
+    call_with_many(x, results);
     for (unsigned n = 0; n < RESULTS; n++) {
         CASE("result %u", n);
-        CHECK_EQ_UINT(slots[32 + n], of_f64(n + 0.5));
+        CHECK_EQ_UINT(results[n], of_f64(n + 0.5));
     }
     teardown(x);
 }

@@ -273,20 +273,6 @@ ir_type ir_type_of(wasm_valtype type)
                                : IR_I64;
 }
 
-void ir_count_uses(ir_func *f)
-{
-    for (uint32_t r = 0; r < f->instr_count; r++)
-        f->instrs[r].uses = 0;
-    for (uint32_t b = 0; b < f->block_count; b++) {
-        for (ir_ref r = f->blocks[b].first; r; r = f->instrs[r].next) {
-            ir_ref *operand;
-
-            IR_EACH_OPERAND (f, &f->instrs[r], operand)
-                f->instrs[*operand].uses++;
-        }
-    }
-}
-
 /* ---- rule 2 ---------------------------------------------------------------------------------- */
 
 /* An edge that may have to be split, and the next of those with the same source; later, with the

@@ -260,7 +260,6 @@ void ir_analyse(ir_func *f);
  * not be split. */
 void ir_split_edges(ir_func *f);
 /* Of all that is in blocks: for a function that pass_dead() does not see. */
-void ir_count_uses(ir_func *f);
 /* Whether the rules above hold; the first that does not, in words, into `why`. For tests and for
  * builds with assertions. */
 bool ir_verify(const ir_func *f, char *why, size_t size);
